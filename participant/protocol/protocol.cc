@@ -1,0 +1,258 @@
+#include "participant/protocol/protocol.h"
+
+#include <algorithm>
+#include <string>
+
+#include "common/check.h"
+#include "participant/protocol/invariants.h"
+
+namespace lockstep::participant {
+namespace {
+
+constexpr size_t kRememberedForgotten = 64;
+
+Decision Refuse(Refusal refusal) {
+  Decision decision;
+  decision.refusal = refusal;
+  return decision;
+}
+
+Decision Do(Action action) {
+  Decision decision;
+  decision.action = action;
+  return decision;
+}
+
+bool IsRound(RoundId round) { return round.value() > 0 && round.term() > 0; }
+
+}  // namespace
+
+RoundId Protocol::mark() const { return std::max(state_.applied, state_.tombstone); }
+
+bool Protocol::WasRolledBack(RoundId round) const {
+  return round == state_.tombstone ||
+         std::find(forgotten_.begin(), forgotten_.end(), round) != forgotten_.end();
+}
+
+std::optional<Decision> Protocol::RefuseTerm(Term term, RoundId round) const {
+  if (term == 0 || term > RoundId::kMaxTerm || round.term() > term) {
+    return Refuse(Refusal::kRoundInvalid);
+  }
+  // Its own term is not known before the scan has read it, so an older one cannot be told.
+  if (state_.phase == Phase::kRecovering) return Refuse(Refusal::kRecovering);
+  if (term < state_.term) return Refuse(Refusal::kTermOutdated);
+  return std::nullopt;
+}
+
+Decision Protocol::WithTerm(Term term, Decision decision) const {
+  if (term > state_.term) decision.persist_term = term;
+  return decision;
+}
+
+Decision Protocol::Prepare(Term term, RoundId round) const {
+  // Only the coordinator that numbered a round prepares it (rule R2).
+  if (!IsRound(round) || round.term() != term) return Refuse(Refusal::kRoundInvalid);
+  if (auto refused = RefuseTerm(term, round)) return *refused;
+  return WithTerm(term, DecidePrepare(round));
+}
+
+Decision Protocol::DecidePrepare(RoundId round) const {
+  if (!state_.identified) return Refuse(Refusal::kNotIdentified);
+  if (state_.phase == Phase::kInDoubt) return Refuse(Refusal::kInDoubt);
+  if (state_.phase == Phase::kReexecuting) return Refuse(Refusal::kReexecuting);
+  if (state_.phase == Phase::kPrepared) {
+    if (Holds(round)) return Do(Action::kRepeatVotes);
+    return Refuse(round <= mark() ? Refusal::kRoundFinished : Refusal::kHoldsAnotherRound);
+  }
+  if (round <= mark() || WasRolledBack(round)) return Refuse(Refusal::kRoundFinished);
+  // It voted NO to everything and holds nothing: run again it could find other data and vote YES,
+  // and nobody would ever end it.
+  if (round == last_voted_) return Do(Action::kRepeatVotes);
+  if (round < last_voted_) return Refuse(Refusal::kRoundFinished);
+  return Do(Action::kExecute);
+}
+
+Decision Protocol::Commit(Term term, RoundId round, Keep keep) const {
+  if (!IsRound(round)) return Refuse(Refusal::kRoundInvalid);
+  if (auto refused = RefuseTerm(term, round)) return *refused;
+  return WithTerm(term, DecideCommit(round, keep));
+}
+
+Decision Protocol::DecideCommit(RoundId round, Keep keep) const {
+  if (Holds(round)) return DecideCommitOfHeld(keep);
+  const bool applied = round == state_.applied || (round < state_.applied && !WasRolledBack(round));
+  return applied ? Do(Action::kAnswer) : Refuse(Refusal::kRoundUnknown);
+}
+
+Decision Protocol::DecideCommitOfHeld(Keep keep) const {
+  if (state_.phase == Phase::kReexecuting) return Do(Action::kFinishReexecution);
+  if (keep == Keep::kNothing) return Refuse(Refusal::kCutKeepsNothing);
+  if (keep == Keep::kPrefix) {
+    // A cut follows a vote, a vote follows its record, and the record stays until the cut is done.
+    const bool branches_known = state_.phase == Phase::kPrepared || state_.has_record;
+    return Do(branches_known ? Action::kCommitCut : Action::kStop);
+  }
+  return Do(state_.phase == Phase::kPrepared ? Action::kCommitPrepared : Action::kCommitInDoubt);
+}
+
+Decision Protocol::Rollback(Term term, RoundId round) const {
+  if (!IsRound(round)) return Refuse(Refusal::kRoundInvalid);
+  if (auto refused = RefuseTerm(term, round)) return *refused;
+  return WithTerm(term, DecideRollback(term, round));
+}
+
+Decision Protocol::DecideRollback(Term term, RoundId round) const {
+  if (round <= state_.applied) return Refuse(Refusal::kRoundApplied);
+  const bool held = Holds(round);
+  if (held && state_.phase == Phase::kReexecuting) return Refuse(Refusal::kRoundApplied);
+  Decision decision = Do(held ? Action::kForget : Action::kAnswer);
+  // A mask without its record may be a torn write, its number random: made a tombstone, it could
+  // refuse every round of this term. Older terms' Prepares are refused by their term.
+  const bool bare_mask = held && state_.phase == Phase::kInDoubt && !state_.has_record;
+  if (!bare_mask && round.term() == term && round > state_.tombstone) {
+    decision.persist_tombstone = round;
+  }
+  return decision;
+}
+
+Decision Protocol::Fence(Term term) const {
+  if (auto refused = RefuseTerm(term, RoundId())) return *refused;
+  return WithTerm(term, Do(Action::kAnswer));
+}
+
+Decision Protocol::Read(Term term, RoundId least_round) const {
+  if (least_round.value() < 0) return Refuse(Refusal::kRoundInvalid);
+  if (auto refused = RefuseTerm(term, least_round)) return *refused;
+  if (!state_.identified) return WithTerm(term, Refuse(Refusal::kNotIdentified));
+  return WithTerm(term, Do(least_round <= state_.applied ? Action::kAnswer : Action::kWait));
+}
+
+Decision Protocol::ExecuteLocal() const {
+  if (state_.phase == Phase::kRecovering) return Refuse(Refusal::kRecovering);
+  if (state_.identified && state_.replicated) return Refuse(Refusal::kReplicated);
+  if (!state_.identified && !standalone_) return Refuse(Refusal::kNotIdentified);
+  if (state_.phase == Phase::kInDoubt) return Refuse(Refusal::kInDoubt);
+  if (state_.phase == Phase::kReexecuting) return Refuse(Refusal::kReexecuting);
+  return Do(state_.phase == Phase::kPrepared ? Action::kWait : Action::kRunLocal);
+}
+
+void Protocol::Change(const State& next) {
+  const std::optional<std::string> broken = BrokenInvariant(state_, next);
+  LOCKSTEP_CHECK(!broken.has_value(), *broken);
+  state_ = next;
+}
+
+void Protocol::Release(State* next) const {
+  next->phase = Phase::kIdle;
+  next->round = RoundId();
+  next->has_record = false;
+}
+
+void Protocol::Scanned(const Scan& scan) {
+  LOCKSTEP_CHECK(state_.phase == Phase::kRecovering, "a scan ended that nobody waited for");
+  LOCKSTEP_CHECK(!(scan.redo && scan.in_doubt), "the redo block comes before what is masked");
+  State next = state_;
+  next.term = scan.term;
+  next.tombstone = scan.tombstone;
+  next.applied = scan.applied;
+  next.durable = scan.applied;
+  next.identified = scan.identified;
+  next.replicated = scan.replicated;
+  next.phase = Phase::kIdle;
+  if (scan.redo) {
+    next.phase = Phase::kReexecuting;
+    next.round = *scan.redo;
+    next.has_record = true;
+  } else if (scan.in_doubt) {
+    next.phase = Phase::kInDoubt;
+    next.round = scan.in_doubt->round;
+    next.has_record = scan.in_doubt->has_record;
+  }
+  Change(next);
+}
+
+void Protocol::TermPersisted(Term term) {
+  LOCKSTEP_CHECK(state_.phase != Phase::kRecovering, "a term before the scan has ended");
+  State next = state_;
+  next.term = term;
+  Change(next);
+}
+
+void Protocol::TombstonePersisted(RoundId tombstone) {
+  LOCKSTEP_CHECK(tombstone.term() == state_.term, "a tombstone of another term (rule 6)");
+  State next = state_;
+  next.tombstone = tombstone;
+  Change(next);
+}
+
+void Protocol::Voted(RoundId round, bool holds) {
+  LOCKSTEP_CHECK(state_.phase == Phase::kIdle, "voted while a round was held");
+  LOCKSTEP_CHECK(round > mark() && round > last_voted_, "voted on a finished round (R3)");
+  last_voted_ = round;
+  if (!holds) return;
+  State next = state_;
+  next.phase = Phase::kPrepared;
+  next.round = round;
+  next.has_record = true;
+  next.durable = next.applied;
+  Change(next);
+}
+
+void Protocol::Committed(RoundId round) {
+  LOCKSTEP_CHECK(state_.phase == Phase::kPrepared && Holds(round), "committed what was not held");
+  State next = state_;
+  next.applied = round;
+  Release(&next);
+  Change(next);
+}
+
+void Protocol::CommittedInDoubt(RoundId round) {
+  LOCKSTEP_CHECK(state_.phase == Phase::kInDoubt && Holds(round), "committed what was not held");
+  State next = state_;
+  Release(&next);
+  next.phase = Phase::kRecovering;
+  Change(next);
+}
+
+void Protocol::RedoPersisted(RoundId round) {
+  const bool known = state_.phase == Phase::kPrepared || state_.phase == Phase::kInDoubt;
+  LOCKSTEP_CHECK(known && state_.has_record && Holds(round), "a cut of what was not held");
+  State next = state_;
+  next.phase = Phase::kReexecuting;
+  Change(next);
+}
+
+void Protocol::Reexecuted(RoundId round) {
+  LOCKSTEP_CHECK(state_.phase == Phase::kReexecuting && Holds(round), "nothing to re-execute");
+  State next = state_;
+  next.applied = round;
+  next.durable = round;
+  Release(&next);
+  Change(next);
+}
+
+void Protocol::Forgotten(RoundId round) {
+  const bool known = state_.phase == Phase::kPrepared || state_.phase == Phase::kInDoubt;
+  LOCKSTEP_CHECK(known && Holds(round), "forgot what was not held");
+  State next = state_;
+  Release(&next);
+  Change(next);
+  if (forgotten_.size() == kRememberedForgotten) forgotten_.pop_front();
+  forgotten_.push_back(round);
+}
+
+void Protocol::Synced(RoundId up_to) {
+  if (up_to <= state_.durable) return;
+  State next = state_;
+  next.durable = up_to;
+  Change(next);
+}
+
+void Protocol::Identified(bool replicated) {
+  State next = state_;
+  next.identified = true;
+  next.replicated = replicated;
+  Change(next);
+}
+
+}  // namespace lockstep::participant
