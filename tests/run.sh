@@ -1,0 +1,201 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs every test.
+#
+#   tests/run.sh                    everything
+#   tests/run.sh --only NAME ...    these groups only: those of --list, or any ctest label
+#   tests/run.sh --list             the groups
+#
+# LOCKSTEP_BUILD_DIR   where to build (default: build/; sanitizers build beside it, in -asan, -tsan)
+# LOCKSTEP_KILLS       processes that the cluster group kills (default: 200)
+#
+# Ends with a table of the groups and the line "N passed, N failed" (", N skipped").
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 2
+root=$PWD
+
+build_dir=${LOCKSTEP_BUILD_DIR:-$root/build}
+asan_dir=$build_dir-asan
+tsan_dir=$build_dir-tsan
+log_dir=$build_dir/test-logs
+groups=(unit cluster asan tsan)
+jobs=$(nproc)
+
+usage() {
+  sed -n '2,11s/^# \{0,1\}//p' "$0"
+}
+
+only=()
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --only)
+      if [ $# -lt 2 ]; then usage >&2; exit 2; fi
+      only+=("$2")
+      shift 2
+      ;;
+    --list)
+      printf '%s\n' "${groups[@]}"
+      exit 0
+      ;;
+    --help | -h)
+      usage
+      exit 0
+      ;;
+    *)
+      usage >&2
+      exit 2
+      ;;
+  esac
+done
+
+# build DIR [TARGET...]; -k 0, so that one broken target does not hide what the others would tell.
+build() {
+  local dir=$1
+  shift
+  nice cmake --build "$dir" --parallel "$jobs" -- -k 0 "$@"
+}
+
+configure() {
+  cmake -S "$root" -B "$1" -G Ninja "${@:2}" >"$log_dir/cmake-$(basename "$1").log" ||
+    { cat "$log_dir/cmake-$(basename "$1").log"; return 1; }
+}
+
+# Runs ctest in DIR with the given selection; the last line tells the counts.
+run_ctest() {
+  local dir=$1 reports status=0 counts
+  shift
+  reports=$(mktemp -d)
+  (cd "$dir" && GTEST_OUTPUT="xml:$reports/" ctest --output-on-failure --no-tests=ignore \
+    --timeout 600 --output-junit "$reports/junit.report" "$@") || status=$?
+  if [ -f "$reports/junit.report" ]; then
+    counts=($(python3 tests/support/count_tests.py "$reports/junit.report" "$reports"))
+  else
+    counts=(0 0 1)
+    echo "SKIPPED: no test is selected by $*"
+  fi
+  rm -r "$reports"
+  echo "${counts[0]} passed, ${counts[1]} failed, ${counts[2]} skipped"
+  return "$status"
+}
+
+sanitizer_build() {
+  configure "$1" -DLOCKSTEP_SANITIZER="$2" -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1"
+}
+
+group_unit() {
+  run_ctest "$build_dir" -L unit -j "$jobs"
+}
+
+group_cluster() {
+  run_ctest "$build_dir" -L cluster
+}
+
+group_grpcurl() {
+  tests/grpcurl/run.sh "$build_dir/bin"
+}
+
+group_cli() {
+  tests/cli/run.sh "$build_dir/bin"
+}
+
+group_quickstart() {
+  tests/quickstart/run.sh "$build_dir"
+}
+
+group_compose() {
+  tests/compose/run.sh
+}
+
+group_asan() {
+  sanitizer_build "$asan_dir" address && build "$asan_dir" || return
+  LOCKSTEP_KILLS=${LOCKSTEP_ASAN_KILLS:-25} run_ctest "$asan_dir" -L 'unit|cluster' -j "$jobs"
+}
+
+# gRPC and absl::Mutex give false reports under ThreadSanitizer, so only programs without gRPC run.
+group_tsan() {
+  sanitizer_build "$tsan_dir" thread || return
+  local program programs=()
+  for program in $(cd "$tsan_dir" && ctest -N -L unit | sed -n 's/^ *Test *#[0-9]*: //p'); do
+    if ! ninja -C "$tsan_dir" -t commands "tests/$program" 2>/dev/null | grep -q 'libgrpc++'; then
+      programs+=("$program")
+    fi
+  done
+  if [ ${#programs[@]} -eq 0 ]; then
+    echo "SKIPPED: every unit test carries gRPC"
+    echo "0 passed, 0 failed, 1 skipped"
+    return 0
+  fi
+  build "$tsan_dir" "${programs[@]/#/tests/}" || return
+  run_ctest "$tsan_dir" -L unit -R "^($(IFS='|'; echo "${programs[*]}"))\$" -j "$jobs"
+}
+
+group_by_label() {
+  run_ctest "$build_dir" -L "^$1\$" -j "$jobs"
+}
+
+total_passed=0
+total_failed=0
+total_skipped=0
+summary=()
+
+# account NAME SECONDS STATUS LOG: adds a group's last counting line, and what it skipped, to the summary.
+account() {
+  local name=$1 seconds=$2 status=$3 log=$4 line passed=0 failed=0 skipped=0
+  line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+  if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
+    passed=${BASH_REMATCH[1]}
+    failed=${BASH_REMATCH[2]}
+    skipped=${BASH_REMATCH[4]:-0}
+  fi
+  if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+  if [ $((passed + failed + skipped)) -eq 0 ] && [ "$name" != build ]; then failed=1; fi
+  total_passed=$((total_passed + passed))
+  total_failed=$((total_failed + failed))
+  total_skipped=$((total_skipped + skipped))
+  summary+=("$(printf '%-12s %5d passed %3d failed %3d skipped  %4d s' \
+    "$name" "$passed" "$failed" "$skipped" "$seconds")")
+  while IFS= read -r line; do summary+=("             $line"); done < <(grep '^SKIPPED: ' "$log")
+  while IFS= read -r line; do summary+=("             $line"); done < <(
+    grep -E '^(\[  FAILED  \] [A-Za-z0-9_/]+\.|FAILED  )' "$log" | sed 's/ (.*//' | sort -u | head -n 20)
+}
+
+run_group() {
+  local name=$1 started=$SECONDS status=0
+  shift
+  echo
+  echo "=== $name"
+  "$@" 2>&1 | tee "$log_dir/$name.log" || status=$?
+  account "$name" $((SECONDS - started)) "$status" "$log_dir/$name.log"
+}
+
+prepare() {
+  deploy/install-deps.sh build test && configure "$build_dir" && build "$build_dir"
+}
+
+labels() {
+  (cd "$build_dir" && ctest --print-labels 2>/dev/null | sed -n 's/^  //p') |
+    grep -vxE 'unit|cluster' || true
+}
+
+mkdir -p "$log_dir"
+run_group build prepare
+
+if [ ${#only[@]} -eq 0 ]; then
+  # Labels that only some tests have (simulation, fuzz …) are groups of their own after the unit tests.
+  only=(unit $(labels) "${groups[@]:1}")
+fi
+for name in "${only[@]}"; do
+  if [[ " ${groups[*]} " == *" $name "* ]]; then
+    run_group "$name" "group_$name"
+  else
+    run_group "$name" group_by_label "$name"
+  fi
+done
+
+echo
+echo "=== summary"
+printf '%s\n' "${summary[@]}"
+echo
+line="$total_passed passed, $total_failed failed"
+if [ "$total_skipped" -gt 0 ]; then line+=", $total_skipped skipped"; fi
+echo "$line"
+[ "$total_failed" -eq 0 ]
