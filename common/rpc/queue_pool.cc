@@ -1,0 +1,92 @@
+#include "common/rpc/queue_pool.h"
+
+#include <pthread.h>
+
+#include "common/check.h"
+
+namespace lockstep::rpc {
+
+Queue::Queue(std::unique_ptr<grpc::CompletionQueue> queue) : queue_(std::move(queue)) {}
+
+Queue::~Queue() {
+  Shutdown();
+  // gRPC wants a queue drained before it goes, also one that never had a thread.
+  if (!thread_.joinable()) Poll();
+  Join();
+}
+
+void Queue::Run(const std::string& thread_name) {
+  LOCKSTEP_CHECK(!thread_.joinable(), "a queue has one thread");
+  thread_ = std::thread([this] { Poll(); });
+  // The kernel takes 15 characters.
+  pthread_setname_np(thread_.native_handle(), thread_name.substr(0, 15).c_str());
+}
+
+bool Queue::Enter() {
+  const uint32_t before = gate_.fetch_add(kStarting, std::memory_order_acquire);
+  if ((before & kClosed) == 0) return true;
+  Leave();
+  return false;
+}
+
+void Queue::Leave() {
+  if (gate_.fetch_sub(kStarting, std::memory_order_acq_rel) != (kClosed | kStarting)) return;
+  // Several threads may be the last one out, since Enter also counts those that it turns away.
+  if (!queue_shut_down_.exchange(true)) queue_->Shutdown();
+}
+
+void Queue::Shutdown() {
+  // Leave as one that has entered: whoever is last, this thread or one inside Start, closes it.
+  gate_.fetch_add(kStarting, std::memory_order_acquire);
+  gate_.fetch_or(kClosed, std::memory_order_acq_rel);
+  Leave();
+}
+
+void Queue::Join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Queue::Poll() {
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_->Next(&tag, &ok)) static_cast<Tag*>(tag)->OnEvent(ok);
+}
+
+QueuePool::QueuePool(int queues, const std::string& thread_name) {
+  LOCKSTEP_CHECK(queues >= 1, "a pool has a queue");
+  for (int i = 0; i < queues; ++i) {
+    queues_.push_back(std::make_unique<Queue>(std::make_unique<grpc::CompletionQueue>()));
+  }
+  Run(thread_name);
+}
+
+QueuePool::QueuePool(grpc::ServerBuilder* builder, int queues) {
+  LOCKSTEP_CHECK(queues >= 1, "a pool has a queue");
+  for (int i = 0; i < queues; ++i) {
+    queues_.push_back(std::make_unique<Queue>(builder->AddCompletionQueue()));
+  }
+}
+
+QueuePool::~QueuePool() {
+  Shutdown();
+  Join();
+}
+
+void QueuePool::Run(const std::string& thread_name) {
+  for (auto& queue : queues_) queue->Run(thread_name);
+}
+
+Queue* QueuePool::Next() {
+  if (queues_.size() == 1) return queues_.front().get();
+  return queues_[next_.fetch_add(1, std::memory_order_relaxed) % queues_.size()].get();
+}
+
+void QueuePool::Shutdown() {
+  for (auto& queue : queues_) queue->Shutdown();
+}
+
+void QueuePool::Join() {
+  for (auto& queue : queues_) queue->Join();
+}
+
+}  // namespace lockstep::rpc
