@@ -1,21 +1,23 @@
 #include "common/check.h"
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "common/json_text.h"
+
 namespace lockstep::internal {
 
 void CheckFailed(const char* file, int line, const char* condition, const std::string& message) {
   // Not through the logger: it may be what is broken, and its sink may hold a lock.
-  std::string text = message;
-  for (char& c : text) {
-    if (c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20) c = '\'';
-  }
-  std::string quoted = condition;
-  for (char& c : quoted) {
-    if (c == '"' || c == '\\') c = '\'';
-  }
-  std::fprintf(stderr,
-               "{\"level\":\"critical\",\"message\":\"invariant broken, stopping: %s\","
-               "\"condition\":\"%s\",\"file\":\"%s\",\"line\":%d}\n",
-               text.c_str(), quoted.c_str(), file, line);
+  std::string json = "{\"time\":\"";
+  json += absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());
+  json += "\",\"level\":\"critical\",\"message\":";
+  AppendJsonText("invariant broken, stopping: " + message, &json);
+  json += ",\"condition\":";
+  AppendJsonText(condition, &json);
+  json += ",\"file\":";
+  AppendJsonText(file, &json);
+  json += ",\"line\":" + std::to_string(line) + "}\n";
+  std::fputs(json.c_str(), stderr);
   std::fflush(stderr);
   std::abort();
 }
