@@ -336,7 +336,7 @@ TEST_F(ProtocolDeathTest, AStepThatWasNeverDueEndsTheProcess) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_DEATH(protocol_->Committed(R(11)), "committed what was not held");
   EXPECT_DEATH(protocol_->Voted(R(10), true), "voted on a finished round");
-  EXPECT_DEATH(protocol_->TermPersisted(kTerm - 1), "a term never falls");
+  EXPECT_DEATH(protocol_->TermPersisted(kTerm - 1), "durable .R1.");
   EXPECT_DEATH(protocol_->Synced(R(11)), "what is durable is applied");
   EXPECT_DEATH(protocol_->Scanned(Clean()), "a scan ended that nobody waited for");
 }

@@ -42,7 +42,10 @@ std::string ReferenceParticipant::Prepare(Term term, RoundId round) {
 std::string ReferenceParticipant::Commit(Term term, RoundId round, bool cut) {
   if (round.term() > term || !Accept(term)) return "no";
   const auto fate = fates_.find(round);
-  if (fate == fates_.end()) return round < Highest(Fate::kApplied) ? "ok" : "no";
+  if (fate == fates_.end()) {
+    const bool last_rollback = !durable_rollbacks_.empty() && *durable_rollbacks_.rbegin() == round;
+    return round < Highest(Fate::kApplied) && !last_rollback ? "ok" : "no";
+  }
   switch (fate->second) {
     case Fate::kPrepared:
     case Fate::kInDoubt:
