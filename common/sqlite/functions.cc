@@ -1,0 +1,39 @@
+#include "common/sqlite/functions.h"
+
+#include <sqlite3.h>
+
+#include "common/sqlite/connection.h"
+
+namespace lockstep::sqlite {
+namespace {
+
+extern "C" void CallFunction(sqlite3_context* context, int count, sqlite3_value** arguments) {
+  FunctionCall call(context, count, arguments);
+  static_cast<ScalarFunction*>(sqlite3_user_data(context))->Call(call);
+}
+
+}  // namespace
+
+int64_t FunctionCall::Int(int index) const { return sqlite3_value_int64(arguments_[index]); }
+void FunctionCall::Return(int64_t value) { sqlite3_result_int64(context_, value); }
+
+void FunctionCall::ReturnBlob(const std::string& bytes) {
+  sqlite3_result_blob64(context_, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+}
+
+void FunctionCall::FailTooBig() { sqlite3_result_error_toobig(context_); }
+
+int64_t FunctionCall::length_limit() const {
+  return sqlite3_limit(sqlite3_context_db_handle(context_), SQLITE_LIMIT_LENGTH, -1);
+}
+
+absl::Status Connection::DefineFunction(const std::string& name, int arguments,
+                                        ScalarFunction* function) {
+  // Innocuous, or a DEFAULT or trigger could not use it while the schema is not trusted.
+  const int rc =
+      sqlite3_create_function_v2(db_, name.c_str(), arguments, SQLITE_UTF8 | SQLITE_INNOCUOUS,
+                                 function, &CallFunction, nullptr, nullptr, nullptr);
+  return ErrorOr(rc, "defining " + name);
+}
+
+}  // namespace lockstep::sqlite
