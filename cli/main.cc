@@ -1,0 +1,170 @@
+// The `lockstep` command.
+#include <CLI/CLI.hpp>
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/parameter.h"
+#include "common/check.h"
+
+namespace lockstep::cli {
+namespace {
+
+constexpr char kExecHelp[] =
+    "Runs one transaction: all of it commits, on every database that it names, or nothing does.\n"
+    "A word with a space is a statement, on the database named last; a word without one names the\n"
+    "next database; each --param belongs to the statement before it. For example\n"
+    "  lockstep exec bank \"UPDATE account SET balance = balance - ? WHERE id = ?\" --param 10 "
+    "--param 1 \\\n"
+    "                stock \"UPDATE item SET pieces = pieces - 1 WHERE name = :name\" "
+    "--param :name=bolt\n";
+
+constexpr char kExitHelp[] =
+    "Exit status: 0 done, 1 refused or aborted (nothing happened), 2 wrong usage,\n"
+    "3 unreachable, 4 outcome unknown (it may have happened: ask `lockstep tx get`).\n";
+
+struct Words {
+  std::string endpoint = "127.0.0.1:7400";
+  std::string format = "table";
+  double timeout_seconds = 10;
+  std::vector<std::string> exec;
+  std::string request_file;
+  std::vector<std::string> query;
+  int64_t min_version = 0;
+  std::string transaction_id;
+  std::string database;
+  std::string table;
+  bool alive = false;
+};
+
+Exit Usage(const std::string& message) {
+  std::cerr << "lockstep: " << message << "\nTry: lockstep --help\n";
+  return Exit::kUsage;
+}
+
+Exit Execute(const Words& words, const std::vector<Parameter>& parameters, Commands* commands) {
+  if (words.request_file.empty()) {
+    auto request = MakeExecuteRequest(words.exec, parameters);
+    if (!request.ok()) return Usage(std::string(request.status().message()));
+    return commands->Execute(*std::move(request));
+  }
+  if (!words.exec.empty()) return Usage("either statements or --request, not both");
+  std::string json;
+  if (words.request_file == "-") {
+    json.assign(std::istreambuf_iterator<char>(std::cin), {});
+  } else {
+    std::ifstream file(words.request_file, std::ios::binary);
+    json.assign(std::istreambuf_iterator<char>(file), {});
+    if (!file) return Usage("cannot read " + words.request_file);
+  }
+  auto request = ParseExecuteRequest(json);
+  if (!request.ok()) return Usage(std::string(request.status().message()));
+  return commands->Execute(*std::move(request));
+}
+
+Exit Query(const Words& words, const std::vector<Parameter>& parameters, Commands* commands) {
+  auto request = MakeQueryRequest(words.query, parameters);
+  if (!request.ok()) return Usage(std::string(request.status().message()));
+  request->set_min_version(words.min_version);
+  return commands->Query(*std::move(request));
+}
+
+Exit Run(const std::vector<std::string>& arguments) {
+  auto split = TakeOutParameters(arguments);
+  if (!split.ok()) return Usage(std::string(split.status().message()));
+
+  Words words;
+  CLI::App app("Lockstep: one transaction over many SQLite databases, all or nothing.", "lockstep");
+  app.set_version_flag("--version", "lockstep " LOCKSTEP_VERSION);
+  app.footer(kExitHelp);
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.add_option("--endpoint", words.endpoint, "the server, host:port")
+      ->envname("LOCKSTEP_ENDPOINT")
+      ->capture_default_str();
+  app.add_option("--format", words.format, "of what is printed")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  app.add_option("--timeout", words.timeout_seconds, "seconds that the command may take")
+      ->check(CLI::Range(0.001, 60.0))
+      ->capture_default_str();
+
+  // Only shown: TakeOutParameters has read them already.
+  std::string unread;
+  CLI::App* exec = app.add_subcommand("exec", "run a transaction");
+  exec->footer(std::string(kExecHelp) + "\n" + kParameterHelp + "\n" + kExitHelp);
+  exec->add_option("words", words.exec, "DATABASE STATEMENT [--param VALUE]... ...");
+  exec->add_option("--request", words.request_file,
+                   "a JSON ExecuteRequest from this file, - for standard input");
+  exec->add_option("--param", unread, "a parameter of the statement before it");
+
+  CLI::App* query = app.add_subcommand("query", "run one SELECT");
+  query->footer(std::string(kParameterHelp) + "\n" + kExitHelp);
+  query->add_option("words", words.query, "DATABASE SELECT [--param VALUE]...")->required();
+  query->add_option("--min-version", words.min_version, "wait for this version of the database");
+  query->add_option("--param", unread, "a parameter");
+
+  CLI::App* status = app.add_subcommand("status", "the cluster as the coordinator sees it");
+  CLI::App* health = app.add_subcommand("health", "whether the server at --endpoint works");
+  health->footer(
+      "Of a coordinator or a participant. Exit status 0: it works; 1: it answers, but does not\n"
+      "work (a participant is READY when it takes part in transactions); 3: no answer.\n");
+  health->add_flag("--alive", words.alive, "a participant that is RECOVERING is good enough");
+
+  CLI::App* tx = app.add_subcommand("tx", "one transaction");
+  tx->require_subcommand(1);
+  tx->fallthrough();
+  CLI::App* get = tx->add_subcommand("get", "how a transaction ended");
+  get->add_option("id", words.transaction_id, "the transaction's id")->required();
+  get->footer("Exit status 0 when the outcome was found, whatever it is.\n");
+
+  CLI::App* version = app.add_subcommand("version", "MAX(version) of a table on every replica");
+  version->add_option("database", words.database, "the database")->required();
+  version->add_option("table", words.table, "a table with a column \"version\"")->required();
+
+  std::vector<std::string> reversed(split->words.rbegin(), split->words.rend());
+  try {
+    app.parse(reversed);
+  } catch (const CLI::Success& success) {
+    return static_cast<Exit>(app.exit(success));
+  } catch (const CLI::ParseError& error) {
+    return Usage(error.what());
+  }
+
+  Settings settings;
+  settings.endpoint = words.endpoint;
+  settings.format = words.format == "json" ? Format::kJson : Format::kTable;
+  settings.timeout = absl::Seconds(words.timeout_seconds);
+  Commands commands(settings, &std::cout, &std::cerr);
+  if (exec->parsed()) return Execute(words, split->parameters, &commands);
+  if (query->parsed()) return Query(words, split->parameters, &commands);
+  if (!split->parameters.empty()) return Usage("--param belongs to exec and query");
+  if (status->parsed()) return commands.ClusterStatus();
+  if (health->parsed()) return commands.Health(words.alive);
+  if (get->parsed()) return commands.GetTransaction(words.transaction_id);
+  LOCKSTEP_CHECK(version->parsed(), "a command without its code");
+  return commands.TableVersion(words.database, words.table);
+}
+
+}  // namespace
+}  // namespace lockstep::cli
+
+int main(int argc, char** argv) {
+  // Before gRPC's first call: a client without a thread of its own otherwise looks at a connection
+  // that is being made only every five seconds.
+  setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "100", /*overwrite=*/0);
+  const auto exit = lockstep::cli::Run({argv + 1, argv + argc});
+  std::cout.flush();
+  if (!std::cout) {
+    std::cerr << "lockstep: standard output cannot be written\n";
+    return exit == lockstep::cli::Exit::kDone ? 1 : static_cast<int>(exit);
+  }
+  return static_cast<int>(exit);
+}
