@@ -57,19 +57,13 @@ struct CallOptions {
   std::shared_ptr<CallGroup> group;
 };
 
-// How a call ended. `response` means something only when status.ok().
+// How a call ended. `response` means something only when status.ok(); `context` has the server's
+// trailing metadata.
 template <typename Response>
 struct CallResult {
   grpc::Status status;
   Response response;
   std::unique_ptr<grpc::ClientContext> context;
-
-  // The server's trailing metadata of this key; empty if it sent none.
-  std::string Trailing(const char* key) const {
-    const auto found = context->GetServerTrailingMetadata().find(key);
-    if (found == context->GetServerTrailingMetadata().end()) return "";
-    return std::string(found->second.data(), found->second.size());
-  }
 };
 
 // Called once: on the queue's thread, or inside the call that started it (with CANCELLED) when the

@@ -40,10 +40,6 @@ void ToProto(const Error& error, google::rpc::Status* status);
 std::optional<Error> ErrorFromStatus(const grpc::Status& status);
 std::optional<Error> ErrorFromProto(const google::rpc::Status& status);
 
-// `text` with each byte that is not part of valid UTF-8 replaced by "?".
-std::string ValidUtf8(std::string_view text);
-bool IsValidUtf8(std::string_view text);
-
 }  // namespace lockstep::rpc
 
 #endif  // LOCKSTEP_COMMON_RPC_ERROR_DETAILS_H_

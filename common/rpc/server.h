@@ -3,6 +3,7 @@
 #define LOCKSTEP_COMMON_RPC_SERVER_H_
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/service_type.h>
 
 #include <atomic>
 #include <functional>
@@ -39,7 +40,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // Adds a generated service, such as v1::CoordinatorService; the server owns it. Before Start.
-  // A method without a handler answers UNIMPLEMENTED never: give each one a handler.
+  // Each of its methods needs a handler: calls of one without wait for ever.
   template <typename Service>
   typename Service::AsyncService* Add() {
     auto owned = std::make_unique<typename Service::AsyncService>();
@@ -111,6 +112,7 @@ class Server {
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::vector<std::string> service_names_;
   int port_ = 0;
+  bool stopped_ = false;
   std::unique_ptr<grpc::ServerBuilder> builder_;
   std::unique_ptr<grpc::Server> server_;
   QueuePool queues_;

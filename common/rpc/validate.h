@@ -29,11 +29,10 @@ struct RequestLimits {
 
 using Violation = std::optional<Error>;
 
-// The statements of one operation; `path` is that of the field, such as "operations[0].statements";
-// `operation` goes into the error if it is set.
+// The statements of one operation, or of a request that is no more than statements (`operation`
+// unset). Not how many there are in all.
 Violation ValidateStatements(const google::protobuf::RepeatedPtrField<v1::Statement>& statements,
-                             const std::string& path, std::optional<int> operation,
-                             const RequestLimits& limits);
+                             std::optional<int> operation, const RequestLimits& limits);
 
 // A whole request, but not whether its databases exist and not its timeout.
 Violation ValidateRequest(const v1::ExecuteRequest& request, const RequestLimits& limits);

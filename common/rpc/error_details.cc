@@ -1,0 +1,205 @@
+#include "common/rpc/error_details.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "absl/strings/numbers.h"
+#include "common/check.h"
+#include "common/rpc/convert.h"
+#include "common/rpc/utf8.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace lockstep::rpc {
+namespace {
+
+constexpr char kDomain[] = "lockstep";
+
+// What one text may take of kMaxErrorBytes. The message gets what the others leave.
+constexpr size_t kMaxValueBytes = 128;
+constexpr size_t kMaxFieldBytes = 256;
+constexpr size_t kMaxMessageBytes = 1024;
+
+struct ReasonRow {
+  Reason reason;
+  const char* name;
+  grpc::StatusCode code;
+};
+
+constexpr ReasonRow kReasons[] = {
+    {Reason::kRequestInvalid, "REQUEST_INVALID", grpc::INVALID_ARGUMENT},
+    {Reason::kSqlInvalid, "SQL_INVALID", grpc::INVALID_ARGUMENT},
+    {Reason::kDatabaseUnknown, "DATABASE_UNKNOWN", grpc::NOT_FOUND},
+    {Reason::kTableUnknown, "TABLE_UNKNOWN", grpc::NOT_FOUND},
+    {Reason::kStatementNotAllowed, "STATEMENT_NOT_ALLOWED", grpc::PERMISSION_DENIED},
+    {Reason::kConstraintViolation, "CONSTRAINT_VIOLATION", grpc::FAILED_PRECONDITION},
+    {Reason::kGuardFailed, "GUARD_FAILED", grpc::FAILED_PRECONDITION},
+    {Reason::kRequestIdReused, "REQUEST_ID_REUSED", grpc::INVALID_ARGUMENT},
+    {Reason::kAttemptOutdated, "ATTEMPT_OUTDATED", grpc::ABORTED},
+    {Reason::kNodeIsReplicated, "NODE_IS_REPLICATED", grpc::FAILED_PRECONDITION},
+    {Reason::kNotReady, "NOT_READY", grpc::UNAVAILABLE},
+    {Reason::kRequestExpired, "REQUEST_EXPIRED", grpc::FAILED_PRECONDITION},
+    {Reason::kResultNotText, "RESULT_NOT_TEXT", grpc::FAILED_PRECONDITION},
+    {Reason::kReplicasDisagree, "REPLICAS_DISAGREE", grpc::ABORTED},
+    {Reason::kTimeout, "TIMEOUT", grpc::DEADLINE_EXCEEDED},
+    {Reason::kStatementTooLongRunning, "STATEMENT_TOO_LONG_RUNNING", grpc::DEADLINE_EXCEEDED},
+    {Reason::kParticipantUnavailable, "PARTICIPANT_UNAVAILABLE", grpc::UNAVAILABLE},
+    {Reason::kQueueFull, "QUEUE_FULL", grpc::RESOURCE_EXHAUSTED},
+    {Reason::kLimitExceeded, "LIMIT_EXCEEDED", grpc::RESOURCE_EXHAUSTED},
+    {Reason::kDiskFull, "DISK_FULL", grpc::RESOURCE_EXHAUSTED},
+    {Reason::kOutcomeUnknown, "OUTCOME_UNKNOWN", grpc::UNAVAILABLE},
+    {Reason::kTermOutdated, "TERM_OUTDATED", grpc::FAILED_PRECONDITION},
+    {Reason::kRoundUnknown, "ROUND_UNKNOWN", grpc::FAILED_PRECONDITION},
+    {Reason::kShuttingDown, "SHUTTING_DOWN", grpc::UNAVAILABLE},
+    {Reason::kInvariantBroken, "INVARIANT_BROKEN", grpc::DATA_LOSS},
+};
+
+const ReasonRow& RowOf(Reason reason) {
+  const auto index = static_cast<size_t>(reason) - 1;
+  LOCKSTEP_CHECK(index < std::size(kReasons) && kReasons[index].reason == reason,
+                 "a reason that the table does not have");
+  return kReasons[index];
+}
+
+const char* OutcomeName(FailureOutcome outcome) {
+  switch (outcome) {
+    case FailureOutcome::kAborted:
+      return "ABORTED";
+    case FailureOutcome::kUnknown:
+      return "UNKNOWN";
+    case FailureOutcome::kNotStarted:
+      return "NOT_STARTED";
+  }
+  LOCKSTEP_CHECK(false, "an outcome without a name");
+}
+
+std::optional<FailureOutcome> OutcomeFromName(const std::string& name) {
+  for (FailureOutcome outcome :
+       {FailureOutcome::kAborted, FailureOutcome::kUnknown, FailureOutcome::kNotStarted}) {
+    if (name == OutcomeName(outcome)) return outcome;
+  }
+  return std::nullopt;
+}
+
+google::rpc::ErrorInfo InfoOf(const Error& error) {
+  google::rpc::ErrorInfo info;
+  info.set_reason(ReasonName(error.reason));
+  info.set_domain(kDomain);
+  auto& metadata = *info.mutable_metadata();
+  const auto put_text = [&metadata](const char* key, const std::string& text) {
+    if (!text.empty()) metadata[key] = ShortText(text, kMaxValueBytes);
+  };
+  const auto put_number = [&metadata](const char* key, const std::optional<int>& number) {
+    if (number) metadata[key] = std::to_string(*number);
+  };
+  if (error.outcome) metadata["outcome"] = OutcomeName(*error.outcome);
+  put_text("transaction_id", error.transaction_id);
+  put_text("database", error.database);
+  put_text("node_id", error.node_id);
+  put_number("operation", error.operation);
+  put_number("statement", error.statement);
+  put_number("sqlite_code", error.sqlite_code);
+  put_number("sqlite_extended_code", error.sqlite_extended_code);
+  return info;
+}
+
+void AddDetails(const Error& error, google::rpc::Status* status) {
+  status->add_details()->PackFrom(InfoOf(error));
+  if (!error.field.empty()) {
+    google::rpc::BadRequest bad_request;
+    auto* violation = bad_request.add_field_violations();
+    violation->set_field(ShortText(error.field, kMaxFieldBytes));
+    violation->set_description(ShortText(error.message, kMaxFieldBytes));
+    status->add_details()->PackFrom(bad_request);
+  }
+  if (error.retry_delay) {
+    google::rpc::RetryInfo retry;
+    ToProto(*error.retry_delay, retry.mutable_retry_delay());
+    status->add_details()->PackFrom(retry);
+  }
+}
+
+Error ErrorOf(const google::rpc::ErrorInfo& info, Reason reason) {
+  Error error;
+  error.reason = reason;
+  const auto text = [&info](const char* key) {
+    const auto found = info.metadata().find(key);
+    return found == info.metadata().end() ? std::string() : found->second;
+  };
+  const auto number = [&text](const char* key) -> std::optional<int> {
+    int value = 0;
+    if (!absl::SimpleAtoi(text(key), &value)) return std::nullopt;
+    return value;
+  };
+  error.outcome = OutcomeFromName(text("outcome"));
+  error.transaction_id = text("transaction_id");
+  error.database = text("database");
+  error.node_id = text("node_id");
+  error.operation = number("operation");
+  error.statement = number("statement");
+  error.sqlite_code = number("sqlite_code");
+  error.sqlite_extended_code = number("sqlite_extended_code");
+  return error;
+}
+
+}  // namespace
+
+const char* ReasonName(Reason reason) { return RowOf(reason).name; }
+
+grpc::StatusCode CodeOf(Reason reason) { return RowOf(reason).code; }
+
+std::optional<Reason> ReasonFromName(std::string_view name) {
+  for (const ReasonRow& row : kReasons) {
+    if (name == row.name) return row.reason;
+  }
+  return std::nullopt;
+}
+
+void ToProto(const Error& error, google::rpc::Status* status) {
+  status->Clear();
+  status->set_code(CodeOf(error.reason));
+  AddDetails(error, status);
+  // The length of the length of the message is what is kept back.
+  const size_t room = kMaxErrorBytes - std::min(kMaxErrorBytes, status->ByteSizeLong() + 4);
+  status->set_message(ShortText(error.message, std::min(room, kMaxMessageBytes)));
+}
+
+grpc::Status ToStatus(const Error& error) {
+  google::rpc::Status status;
+  ToProto(error, &status);
+  return grpc::Status(CodeOf(error.reason), status.message(), status.SerializeAsString());
+}
+
+std::optional<Error> ErrorFromProto(const google::rpc::Status& status) {
+  std::optional<Error> error;
+  for (const google::protobuf::Any& detail : status.details()) {
+    google::rpc::ErrorInfo info;
+    if (!detail.Is<google::rpc::ErrorInfo>() || !detail.UnpackTo(&info)) continue;
+    const std::optional<Reason> reason = ReasonFromName(info.reason());
+    if (info.domain() == kDomain && reason) error = ErrorOf(info, *reason);
+  }
+  if (!error) return std::nullopt;
+  error->message = status.message();
+  for (const google::protobuf::Any& detail : status.details()) {
+    google::rpc::BadRequest bad_request;
+    google::rpc::RetryInfo retry;
+    if (detail.Is<google::rpc::BadRequest>() && detail.UnpackTo(&bad_request)) {
+      if (bad_request.field_violations_size() > 0) {
+        error->field = bad_request.field_violations(0).field();
+      }
+    } else if (detail.Is<google::rpc::RetryInfo>() && detail.UnpackTo(&retry)) {
+      error->retry_delay = FromProto(retry.retry_delay());
+    }
+  }
+  return error;
+}
+
+std::optional<Error> ErrorFromStatus(const grpc::Status& status) {
+  google::rpc::Status details;
+  if (status.error_details().empty() || !details.ParseFromString(status.error_details())) {
+    return std::nullopt;
+  }
+  return ErrorFromProto(details);
+}
+
+}  // namespace lockstep::rpc
