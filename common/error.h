@@ -43,6 +43,7 @@ enum class Reason {
   kRoundUnknown = 23,
   kShuttingDown = 24,
   kInvariantBroken = 25,
+  kTransactionUnknown = 26,
 };
 
 // What became of the transaction that failed.
