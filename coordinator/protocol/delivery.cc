@@ -1,0 +1,126 @@
+// From the decision until every participant has it for good.
+#include <algorithm>
+
+#include "common/check.h"
+#include "coordinator/protocol/core.h"
+
+namespace lockstep::coordinator {
+
+// Remembers a durable decision until every participant that keeps a branch has reported it durable.
+void Core::Keep(const KeptDecision& decision) {
+  uint32_t waiting = 0;
+  for (const KeptBranches& kept : decision.kept) {
+    ParticipantRecord& participant = participants_[kept.participant];
+    LOCKSTEP_CHECK(participant.kept.empty() || participant.kept.back().round < decision.round,
+                   "decisions out of order");
+    participant.least_round = std::max(participant.least_round, decision.round);
+    if (participant.durable >= decision.round) continue;
+    participant.kept.push_back({decision.round, kept.cut});
+    ++waiting;
+  }
+  decisions_[decision.round] = waiting;
+}
+
+void Core::Deliver(ParticipantIndex participant, Delivery delivery) {
+  ParticipantRecord& record = participants_[participant];
+  auto place = record.outbox.begin();
+  if (record.delivery_under_way) ++place;
+  while (place != record.outbox.end() && place->round < delivery.round) ++place;
+  const bool is_head = place == record.outbox.begin();
+  record.outbox.insert(place, delivery);
+  if (!is_head) return;
+  record.delivery_pause = kFirstRetry;
+  if (!record.refused) SendHead(participant);
+}
+
+void Core::SendHead(ParticipantIndex participant) {
+  ParticipantRecord& record = participants_[participant];
+  const Delivery& head = record.outbox.front();
+  record.delivery_under_way = true;
+  if (head.commit) {
+    Emit(SendCommit{participant, head.round, head.cut});
+  } else {
+    Emit(SendRollback{participant, head.round});
+  }
+}
+
+void Core::On(const CommitAnswered& event) {
+  if (config_.broken.forget_on_acknowledgement) LearnDurable(event.participant, event.round);
+  Delivered(event.participant, event.round, /*commit=*/true, event.report);
+}
+
+void Core::On(const RollbackAnswered& event) {
+  Delivered(event.participant, event.round, /*commit=*/false, event.report);
+}
+
+void Core::On(const CommitFailed& event) {
+  DeliveryFailed(event.participant, event.round, event.failure);
+}
+
+void Core::On(const RollbackFailed& event) {
+  DeliveryFailed(event.participant, event.round, event.failure);
+}
+
+void Core::Delivered(ParticipantIndex participant, RoundId round, bool commit,
+                     const Report& report) {
+  ParticipantRecord& record = participants_[participant];
+  LearnFrom(participant, report);
+  if (dead_ || record.outbox.empty() || !record.delivery_under_way) return;
+  if (record.outbox.front().round != round || record.outbox.front().commit != commit) return;
+  record.delivery_under_way = false;
+  record.delivery_pause = kFirstRetry;
+  record.outbox.pop_front();
+  if (commit) record.applied = std::max(record.applied, round);
+  if (record.in_doubt == round) {
+    // Behind a round that was in doubt there may be another one: ask again.
+    record.in_doubt = RoundId();
+    LoseHandshake(participant, "its round in doubt has ended; shaking hands again");
+  }
+  if (!record.outbox.empty() && !record.refused) SendHead(participant);
+}
+
+void Core::DeliveryFailed(ParticipantIndex participant, RoundId round, CallFailure failure) {
+  ParticipantRecord& record = participants_[participant];
+  if (failure == CallFailure::kTermOutdated) {
+    return Die(record.config.name + " has seen a higher term than ours");
+  }
+  if (record.outbox.empty() || !record.delivery_under_way) return;
+  if (record.outbox.front().round != round) return;
+  record.delivery_under_way = false;
+  record.next_delivery = now_.monotonic + record.delivery_pause;
+  record.delivery_pause = std::min(record.delivery_pause * 2, kLongestRetry);
+  if (failure != CallFailure::kTimeout && record.shaken) {
+    LoseHandshake(participant, "it did not take a decision; shaking hands again");
+  }
+}
+
+void Core::RetryDelivery(ParticipantIndex participant) {
+  ParticipantRecord& record = participants_[participant];
+  if (record.outbox.empty() || record.delivery_under_way || record.refused) return;
+  if (config_.broken.free_by_timeout) {
+    record.outbox.pop_front();
+    return;
+  }
+  if (record.next_delivery <= now_.monotonic) SendHead(participant);
+}
+
+void Core::LearnDurable(ParticipantIndex participant, RoundId durable) {
+  ParticipantRecord& record = participants_[participant];
+  if (durable <= record.durable) return;
+  record.durable = durable;
+  while (!record.kept.empty() && record.kept.front().round <= durable) {
+    const RoundId round = record.kept.front().round;
+    record.kept.pop_front();
+    const auto decision = decisions_.find(round);
+    LOCKSTEP_CHECK(decision != decisions_.end() && decision->second > 0, "forgotten too early");
+    if (--decision->second > 0) continue;
+    decisions_.erase(decision);
+    if (record.recorded_durable < durable) {
+      record.recorded_durable = durable;
+      Emit(RecordDurable{participant, durable});
+    }
+    Emit(ForgetDecision{round});
+  }
+}
+
+}  // namespace lockstep::coordinator
