@@ -52,6 +52,7 @@ constexpr ReasonRow kReasons[] = {
     {Reason::kRoundUnknown, "ROUND_UNKNOWN", grpc::FAILED_PRECONDITION},
     {Reason::kShuttingDown, "SHUTTING_DOWN", grpc::UNAVAILABLE},
     {Reason::kInvariantBroken, "INVARIANT_BROKEN", grpc::DATA_LOSS},
+    {Reason::kTransactionUnknown, "TRANSACTION_UNKNOWN", grpc::NOT_FOUND},
 };
 
 const ReasonRow& RowOf(Reason reason) {
