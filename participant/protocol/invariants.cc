@@ -4,7 +4,7 @@ namespace lockstep::participant {
 namespace {
 
 std::optional<std::string> BrokenInOneState(const State& state) {
-  const bool holds = state.phase != Phase::kRecovering && state.phase != Phase::kIdle;
+  const bool holds = state.phase != RoundPhase::kRecovering && state.phase != RoundPhase::kIdle;
   if (holds == state.round.is_none()) return "a round is held in exactly the phases that hold one";
   if (holds && state.round <= state.applied)
     return "a held round is above the applied one (R3, R4)";
@@ -17,17 +17,17 @@ std::optional<std::string> BrokenInOneState(const State& state) {
 }
 
 std::optional<std::string> BrokenFromStepToStep(const State& before, const State& after) {
-  if (before.phase == Phase::kRecovering && before == State()) return std::nullopt;
+  if (before.phase == RoundPhase::kRecovering && before == State()) return std::nullopt;
   if (after.term < before.term) return "a term never falls (R1)";
   if (after.tombstone < before.tombstone) return "a tombstone never falls (R3)";
   if (after.applied < before.applied) return "the applied round never falls (R3)";
   if (after.durable < before.durable) return "the durable round never falls (R9)";
   if (before.identified && !after.identified) return "an identity stays (R22)";
-  const bool moved = after.applied != before.applied && before.phase != Phase::kRecovering;
+  const bool moved = after.applied != before.applied && before.phase != RoundPhase::kRecovering;
   if (moved && after.applied != before.round) return "only a held round is applied (R8)";
-  const bool prepared = after.phase == Phase::kPrepared &&
-                        (before.phase != Phase::kPrepared || after.round != before.round);
-  if (prepared && before.phase != Phase::kIdle) return "one round at a time";
+  const bool prepared = after.phase == RoundPhase::kPrepared &&
+                        (before.phase != RoundPhase::kPrepared || after.round != before.round);
+  if (prepared && before.phase != RoundPhase::kIdle) return "one round at a time";
   if (prepared && after.round <= before.tombstone)
     return "a round that was rolled back stays so (R3)";
   return std::nullopt;

@@ -39,7 +39,7 @@ std::optional<Decision> Protocol::RefuseTerm(Term term, RoundId round) const {
     return Refuse(Refusal::kRoundInvalid);
   }
   // Its own term is not known before the scan has read it, so an older one cannot be told.
-  if (state_.phase == Phase::kRecovering) return Refuse(Refusal::kRecovering);
+  if (state_.phase == RoundPhase::kRecovering) return Refuse(Refusal::kRecovering);
   if (term < state_.term) return Refuse(Refusal::kTermOutdated);
   return std::nullopt;
 }
@@ -58,9 +58,9 @@ Decision Protocol::Prepare(Term term, RoundId round) const {
 
 Decision Protocol::DecidePrepare(RoundId round) const {
   if (!state_.identified) return Refuse(Refusal::kNotIdentified);
-  if (state_.phase == Phase::kInDoubt) return Refuse(Refusal::kInDoubt);
-  if (state_.phase == Phase::kReexecuting) return Refuse(Refusal::kReexecuting);
-  if (state_.phase == Phase::kPrepared) {
+  if (state_.phase == RoundPhase::kInDoubt) return Refuse(Refusal::kInDoubt);
+  if (state_.phase == RoundPhase::kReexecuting) return Refuse(Refusal::kReexecuting);
+  if (state_.phase == RoundPhase::kPrepared) {
     if (Holds(round)) return Do(Action::kRepeatVotes);
     return Refuse(round <= mark() ? Refusal::kRoundFinished : Refusal::kHoldsAnotherRound);
   }
@@ -85,14 +85,14 @@ Decision Protocol::DecideCommit(RoundId round, Keep keep) const {
 }
 
 Decision Protocol::DecideCommitOfHeld(Keep keep) const {
-  if (state_.phase == Phase::kReexecuting) return Do(Action::kFinishReexecution);
+  if (state_.phase == RoundPhase::kReexecuting) return Do(Action::kFinishReexecution);
   if (keep == Keep::kNothing) return Refuse(Refusal::kCutKeepsNothing);
   if (keep == Keep::kPrefix) {
     // A cut follows a vote, a vote follows its record, and the record stays until the cut is done.
-    const bool branches_known = state_.phase == Phase::kPrepared || state_.has_record;
+    const bool branches_known = state_.phase == RoundPhase::kPrepared || state_.has_record;
     return Do(branches_known ? Action::kCommitCut : Action::kStop);
   }
-  return Do(state_.phase == Phase::kPrepared ? Action::kCommitPrepared : Action::kCommitInDoubt);
+  return Do(state_.phase == RoundPhase::kPrepared ? Action::kCommitPrepared : Action::kCommitInDoubt);
 }
 
 Decision Protocol::Rollback(Term term, RoundId round) const {
@@ -104,11 +104,11 @@ Decision Protocol::Rollback(Term term, RoundId round) const {
 Decision Protocol::DecideRollback(Term term, RoundId round) const {
   if (round <= state_.applied) return Refuse(Refusal::kRoundApplied);
   const bool held = Holds(round);
-  if (held && state_.phase == Phase::kReexecuting) return Refuse(Refusal::kRoundApplied);
+  if (held && state_.phase == RoundPhase::kReexecuting) return Refuse(Refusal::kRoundApplied);
   Decision decision = Do(held ? Action::kForget : Action::kAnswer);
   // A mask without its record may be a torn write, its number random: made a tombstone, it could
   // refuse every round of this term. Older terms' Prepares are refused by their term.
-  const bool bare_mask = held && state_.phase == Phase::kInDoubt && !state_.has_record;
+  const bool bare_mask = held && state_.phase == RoundPhase::kInDoubt && !state_.has_record;
   if (!bare_mask && round.term() == term && round > state_.tombstone) {
     decision.persist_tombstone = round;
   }
@@ -128,12 +128,12 @@ Decision Protocol::Read(Term term, RoundId least_round) const {
 }
 
 Decision Protocol::ExecuteLocal() const {
-  if (state_.phase == Phase::kRecovering) return Refuse(Refusal::kRecovering);
+  if (state_.phase == RoundPhase::kRecovering) return Refuse(Refusal::kRecovering);
   if (state_.identified && state_.replicated) return Refuse(Refusal::kReplicated);
   if (!state_.identified && !standalone_) return Refuse(Refusal::kNotIdentified);
-  if (state_.phase == Phase::kInDoubt) return Refuse(Refusal::kInDoubt);
-  if (state_.phase == Phase::kReexecuting) return Refuse(Refusal::kReexecuting);
-  return Do(state_.phase == Phase::kPrepared ? Action::kWait : Action::kRunLocal);
+  if (state_.phase == RoundPhase::kInDoubt) return Refuse(Refusal::kInDoubt);
+  if (state_.phase == RoundPhase::kReexecuting) return Refuse(Refusal::kReexecuting);
+  return Do(state_.phase == RoundPhase::kPrepared ? Action::kWait : Action::kRunLocal);
 }
 
 void Protocol::Change(const State& next) {
@@ -143,13 +143,13 @@ void Protocol::Change(const State& next) {
 }
 
 void Protocol::Release(State* next) const {
-  next->phase = Phase::kIdle;
+  next->phase = RoundPhase::kIdle;
   next->round = RoundId();
   next->has_record = false;
 }
 
 void Protocol::Scanned(const Scan& scan) {
-  LOCKSTEP_CHECK(state_.phase == Phase::kRecovering, "a scan ended that nobody waited for");
+  LOCKSTEP_CHECK(state_.phase == RoundPhase::kRecovering, "a scan ended that nobody waited for");
   LOCKSTEP_CHECK(!(scan.redo && scan.in_doubt), "the redo block comes before what is masked");
   State next = state_;
   next.term = scan.term;
@@ -158,13 +158,13 @@ void Protocol::Scanned(const Scan& scan) {
   next.durable = scan.applied;
   next.identified = scan.identified;
   next.replicated = scan.replicated;
-  next.phase = Phase::kIdle;
+  next.phase = RoundPhase::kIdle;
   if (scan.redo) {
-    next.phase = Phase::kReexecuting;
+    next.phase = RoundPhase::kReexecuting;
     next.round = *scan.redo;
     next.has_record = true;
   } else if (scan.in_doubt) {
-    next.phase = Phase::kInDoubt;
+    next.phase = RoundPhase::kInDoubt;
     next.round = scan.in_doubt->round;
     next.has_record = scan.in_doubt->has_record;
   }
@@ -172,7 +172,7 @@ void Protocol::Scanned(const Scan& scan) {
 }
 
 void Protocol::TermPersisted(Term term) {
-  LOCKSTEP_CHECK(state_.phase != Phase::kRecovering, "a term before the scan has ended");
+  LOCKSTEP_CHECK(state_.phase != RoundPhase::kRecovering, "a term before the scan has ended");
   State next = state_;
   next.term = term;
   Change(next);
@@ -186,12 +186,12 @@ void Protocol::TombstonePersisted(RoundId tombstone) {
 }
 
 void Protocol::Voted(RoundId round, bool holds) {
-  LOCKSTEP_CHECK(state_.phase == Phase::kIdle, "voted while a round was held");
+  LOCKSTEP_CHECK(state_.phase == RoundPhase::kIdle, "voted while a round was held");
   LOCKSTEP_CHECK(round > mark() && round > last_voted_, "voted on a finished round (R3)");
   last_voted_ = round;
   if (!holds) return;
   State next = state_;
-  next.phase = Phase::kPrepared;
+  next.phase = RoundPhase::kPrepared;
   next.round = round;
   next.has_record = true;
   next.durable = next.applied;
@@ -199,7 +199,7 @@ void Protocol::Voted(RoundId round, bool holds) {
 }
 
 void Protocol::Committed(RoundId round) {
-  LOCKSTEP_CHECK(state_.phase == Phase::kPrepared && Holds(round), "committed what was not held");
+  LOCKSTEP_CHECK(state_.phase == RoundPhase::kPrepared && Holds(round), "committed what was not held");
   State next = state_;
   next.applied = round;
   Release(&next);
@@ -207,23 +207,23 @@ void Protocol::Committed(RoundId round) {
 }
 
 void Protocol::CommittedInDoubt(RoundId round) {
-  LOCKSTEP_CHECK(state_.phase == Phase::kInDoubt && Holds(round), "committed what was not held");
+  LOCKSTEP_CHECK(state_.phase == RoundPhase::kInDoubt && Holds(round), "committed what was not held");
   State next = state_;
   Release(&next);
-  next.phase = Phase::kRecovering;
+  next.phase = RoundPhase::kRecovering;
   Change(next);
 }
 
 void Protocol::RedoPersisted(RoundId round) {
-  const bool known = state_.phase == Phase::kPrepared || state_.phase == Phase::kInDoubt;
+  const bool known = state_.phase == RoundPhase::kPrepared || state_.phase == RoundPhase::kInDoubt;
   LOCKSTEP_CHECK(known && state_.has_record && Holds(round), "a cut of what was not held");
   State next = state_;
-  next.phase = Phase::kReexecuting;
+  next.phase = RoundPhase::kReexecuting;
   Change(next);
 }
 
 void Protocol::Reexecuted(RoundId round) {
-  LOCKSTEP_CHECK(state_.phase == Phase::kReexecuting && Holds(round), "nothing to re-execute");
+  LOCKSTEP_CHECK(state_.phase == RoundPhase::kReexecuting && Holds(round), "nothing to re-execute");
   State next = state_;
   next.applied = round;
   next.durable = round;
@@ -232,7 +232,7 @@ void Protocol::Reexecuted(RoundId round) {
 }
 
 void Protocol::Forgotten(RoundId round) {
-  const bool known = state_.phase == Phase::kPrepared || state_.phase == Phase::kInDoubt;
+  const bool known = state_.phase == RoundPhase::kPrepared || state_.phase == RoundPhase::kInDoubt;
   LOCKSTEP_CHECK(known && Holds(round), "forgot what was not held");
   State next = state_;
   Release(&next);

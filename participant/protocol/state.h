@@ -8,7 +8,7 @@
 
 namespace lockstep::participant {
 
-enum class Phase {
+enum class RoundPhase {
   kRecovering,   // the scan has not ended: nothing is known yet
   kIdle,         // holds no round
   kPrepared,     // this process voted YES and waits for the decision
@@ -22,7 +22,7 @@ struct State {
   RoundId tombstone;
   RoundId applied;
   RoundId durable;
-  Phase phase = Phase::kRecovering;
+  RoundPhase phase = RoundPhase::kRecovering;
   RoundId round;            // the one that is held; none in kRecovering and kIdle
   bool has_record = false;  // in doubt: its branches and votes were found too
   bool identified = false;  // cluster, node and log are stored

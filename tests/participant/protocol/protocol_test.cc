@@ -148,7 +148,7 @@ TEST_F(ProtocolTest, Rule6_AnAppliedRoundIsNotRolledBack) {
 TEST_F(ProtocolTest, R4_RollbackOfAnotherRoundLeavesThePreparedOne) {
   Prepared(R(11));
   RolledBack(R(14));
-  EXPECT_EQ(protocol_->state().phase, Phase::kPrepared);
+  EXPECT_EQ(protocol_->state().phase, RoundPhase::kPrepared);
   EXPECT_EQ(protocol_->state().round, R(11));
   EXPECT_EQ(protocol_->Commit(kTerm, R(11), Keep::kAll).action, Action::kCommitPrepared);
   protocol_->Committed(R(11));
@@ -160,7 +160,7 @@ TEST_F(ProtocolTest, R4_ATombstoneAboveWhatIsInDoubtDoesNotEndIt) {
   scan.tombstone = R(15);
   scan.in_doubt = {R(11), false};
   Start(scan);
-  EXPECT_EQ(protocol_->state().phase, Phase::kInDoubt);
+  EXPECT_EQ(protocol_->state().phase, RoundPhase::kInDoubt);
   EXPECT_EQ(protocol_->Commit(kTerm, R(11), Keep::kAll).action, Action::kCommitInDoubt);
 }
 
@@ -182,7 +182,7 @@ TEST_F(ProtocolTest, R7_ARedoBlockIsFinishedWithoutAQuestion) {
   Scan scan = Clean();
   scan.redo = R(11);
   Start(scan);
-  EXPECT_EQ(protocol_->state().phase, Phase::kReexecuting);
+  EXPECT_EQ(protocol_->state().phase, RoundPhase::kReexecuting);
   protocol_->Reexecuted(R(11));
   Prepared(R(12));
 }
@@ -281,7 +281,7 @@ TEST_F(ProtocolTest, R11_ARoundInDoubtGetsNoVotes) {
 
 TEST_F(ProtocolTest, R14_ARoundOfNothingButNoHoldsNothingAndIsNotRunAgain) {
   protocol_->Voted(R(11), false);
-  EXPECT_EQ(protocol_->state().phase, Phase::kIdle);
+  EXPECT_EQ(protocol_->state().phase, RoundPhase::kIdle);
   EXPECT_EQ(protocol_->Prepare(kTerm, R(11)).action, Action::kRepeatVotes);
   EXPECT_EQ(protocol_->Commit(kTerm, R(11), Keep::kAll).refusal, Refusal::kRoundUnknown);
   Prepared(R(12));
@@ -343,7 +343,7 @@ TEST_F(ProtocolDeathTest, AStepThatWasNeverDueEndsTheProcess) {
 
 TEST(InvariantsTest, EachBrokenInvariantIsNamed) {
   State good;
-  good.phase = Phase::kIdle;
+  good.phase = RoundPhase::kIdle;
   good.term = kTerm;
   good.applied = R(5);
   good.durable = R(4);
@@ -354,10 +354,10 @@ TEST(InvariantsTest, EachBrokenInvariantIsNamed) {
     change(bad);
     return BrokenInvariant(good, bad).has_value();
   };
-  EXPECT_TRUE(broken([](State& s) { s.phase = Phase::kPrepared; }));
+  EXPECT_TRUE(broken([](State& s) { s.phase = RoundPhase::kPrepared; }));
   EXPECT_TRUE(broken([](State& s) { s.round = R(7); }));
-  EXPECT_TRUE(broken([](State& s) { s.phase = Phase::kInDoubt, s.round = R(5); }));
-  EXPECT_TRUE(broken([](State& s) { s.phase = Phase::kInDoubt, s.round = R(7, kTerm + 1); }));
+  EXPECT_TRUE(broken([](State& s) { s.phase = RoundPhase::kInDoubt, s.round = R(5); }));
+  EXPECT_TRUE(broken([](State& s) { s.phase = RoundPhase::kInDoubt, s.round = R(7, kTerm + 1); }));
   EXPECT_TRUE(broken([](State& s) { s.durable = R(6); }));
   EXPECT_TRUE(broken([](State& s) { s.durable = R(3); }));
   EXPECT_TRUE(broken([](State& s) { s.term = kTerm - 1; }));
@@ -366,7 +366,7 @@ TEST(InvariantsTest, EachBrokenInvariantIsNamed) {
   EXPECT_TRUE(broken([](State& s) { s.applied = R(4); }));
   EXPECT_TRUE(broken([](State& s) { s.applied = R(7); }));
   EXPECT_TRUE(broken([](State& s) { s.has_record = true; }));
-  EXPECT_TRUE(broken([](State& s) { s.phase = Phase::kPrepared, s.round = R(6); }));
+  EXPECT_TRUE(broken([](State& s) { s.phase = RoundPhase::kPrepared, s.round = R(6); }));
 }
 
 }  // namespace

@@ -152,7 +152,7 @@ class Walk {
   }
 
   void FinishRedo() {
-    if (protocol_->state().phase != Phase::kReexecuting) return;
+    if (protocol_->state().phase != RoundPhase::kReexecuting) return;
     const RoundId round = protocol_->state().round;
     protocol_->Reexecuted(round);
     disk_.scan.redo.reset();
