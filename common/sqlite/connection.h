@@ -106,8 +106,10 @@ class Connection {
   void SetAuthorizer(Authorizer* authorizer);
   void SetRowChangeHook(RowChangeHook* hook);
 
-  // Adds a function to SQL, or replaces one. It must outlive the connection.
+  // Adds a function to SQL, or replaces one. It must outlive the connection, or be removed before.
+  // A built-in one that was replaced does not come back.
   absl::Status DefineFunction(const std::string& name, int arguments, ScalarFunction* function);
+  void RemoveFunction(const std::string& name, int arguments);
 
   // Moves what it can from the WAL to the database without waiting for anybody.
   absl::StatusOr<CheckpointResult> CheckpointPassive();

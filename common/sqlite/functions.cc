@@ -36,4 +36,9 @@ absl::Status Connection::DefineFunction(const std::string& name, int arguments,
   return ErrorOr(rc, "defining " + name);
 }
 
+void Connection::RemoveFunction(const std::string& name, int arguments) {
+  sqlite3_create_function_v2(db_, name.c_str(), arguments, SQLITE_UTF8, nullptr, nullptr, nullptr,
+                             nullptr, nullptr);
+}
+
 }  // namespace lockstep::sqlite

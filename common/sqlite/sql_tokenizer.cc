@@ -7,7 +7,8 @@ namespace {
 
 using Kind = SqlToken::Kind;
 
-bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r'; }
+// SQLite takes a vertical tab for a blank too, if another blank stands before it.
+bool IsBlank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -99,6 +100,25 @@ size_t SqlTokenizer::NumberLength() const {
   return LengthOf(rest_, length, IsWordCharacter);
 }
 
+// Tcl's forms count: $a::b and $a(any'thing), whose quote opens no string.
+size_t SqlTokenizer::VariableLength() const {
+  size_t i = 1;
+  bool has_name = false;
+  for (; i < rest_.size(); ++i) {
+    if (IsWordCharacter(rest_[i])) {
+      has_name = true;
+    } else if (rest_[i] == '(' && has_name) {
+      const size_t close = LengthOf(rest_, i + 1, [](char c) { return !IsBlank(c) && c != ')'; });
+      return close < rest_.size() && rest_[close] == ')' ? close + 1 : close;
+    } else if (rest_[i] == ':' && i + 1 < rest_.size() && rest_[i + 1] == ':') {
+      ++i;
+    } else {
+      break;
+    }
+  }
+  return i;
+}
+
 SqlToken SqlTokenizer::Next() {
   SkipBlanks();
   if (rest_.empty()) return SqlToken();
@@ -113,11 +133,12 @@ SqlToken SqlTokenizer::Next() {
     case '[':
       return Take(Kind::kQuotedIdentifier, QuotedLength(']'));
     case '?':
+      return Take(Kind::kVariable, LengthOf(rest_, 1, IsDigit));
     case ':':
     case '@':
     case '$':
     case '#':
-      return Take(Kind::kVariable, LengthOf(rest_, 1, IsWordCharacter));
+      return Take(Kind::kVariable, VariableLength());
     default:
       break;
   }
@@ -130,6 +151,16 @@ SqlToken SqlTokenizer::Next() {
     return Take(Kind::kNumber, NumberLength());
   }
   return Take(Kind::kPunctuation, 1);
+}
+
+std::string QuotedName(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) {
+    if (c == '"') quoted.push_back('"');
+    quoted.push_back(c);
+  }
+  quoted.push_back('"');
+  return quoted;
 }
 
 bool IsBlankSql(std::string_view sql) {

@@ -40,9 +40,13 @@ class SqlTokenizer {
   SqlToken Take(SqlToken::Kind kind, size_t length);
   size_t QuotedLength(char close) const;
   size_t NumberLength() const;
+  size_t VariableLength() const;
 
   std::string_view rest_;
 };
+
+// A name as SQL wants it: in double quotes.
+std::string QuotedName(std::string_view name);
 
 // Whether there is nothing but blanks, comments and semicolons.
 bool IsBlankSql(std::string_view sql);

@@ -114,17 +114,18 @@ ValueView Statement::ColumnView(int column) const {
   return ValueView::Of(sqlite3_column_value(stmt_, column));
 }
 
-Value Statement::Column(int column) const {
-  const ValueView view = ColumnView(column);
-  switch (view.type) {
+Value Statement::Column(int column) const { return ColumnView(column).ToValue(); }
+
+Value ValueView::ToValue() const {
+  switch (type) {
     case ValueType::kInteger:
-      return view.integer;
+      return integer;
     case ValueType::kReal:
-      return view.real;
+      return real;
     case ValueType::kText:
-      return std::string(view.bytes);
+      return std::string(bytes);
     case ValueType::kBlob:
-      return Blob{std::string(view.bytes)};
+      return Blob{std::string(bytes)};
     case ValueType::kNull:
       break;
   }

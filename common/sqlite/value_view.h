@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "common/value.h"
+
 struct sqlite3_value;
 
 namespace lockstep::sqlite {
@@ -20,6 +22,7 @@ struct ValueView {
   std::string_view bytes;
 
   static ValueView Of(sqlite3_value* value);
+  Value ToValue() const;  // a copy
 };
 
 }  // namespace lockstep::sqlite

@@ -1,0 +1,81 @@
+#include "participant/execution/failure.h"
+
+#include <string_view>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/utf8.h"
+
+namespace lockstep::participant {
+namespace {
+
+Reason ReasonOf(const sqlite::SqliteError& error) {
+  if (error.extended_code == sqlite::kCorruptVirtualTable) return Reason::kSqlInvalid;
+  switch (error.code) {
+    case sqlite::kConstraint:
+    case sqlite::kMismatch:
+      return Reason::kConstraintViolation;
+    case sqlite::kTooBig:
+    case sqlite::kNoMemory:
+      return Reason::kLimitExceeded;
+    case sqlite::kFull:
+      return Reason::kDiskFull;
+    case sqlite::kAuth:
+    case sqlite::kReadOnly:
+      return Reason::kStatementNotAllowed;
+    case sqlite::kInterrupt:
+    case sqlite::kBusy:
+      return Reason::kNotReady;
+    case sqlite::kIoError:
+    case sqlite::kCorrupt:
+    case sqlite::kNotADatabase:
+    case sqlite::kCannotOpen:
+      return Reason::kInvariantBroken;
+    default:
+      return Reason::kSqlInvalid;
+  }
+}
+
+std::string AdviceFor(const sqlite::SqliteError& error) {
+  switch (error.code) {
+    case sqlite::kFull:
+      return " (no space is left, or a table has used up its rowids)";
+    case sqlite::kNoMemory:
+      return " (the statement needs more memory than this node gives; make it smaller)";
+    case sqlite::kTooBig:
+      return " (make the values or the SQL text smaller)";
+    default:
+      return "";
+  }
+}
+
+// Some functions and FTS5 quote what they were given, and that may be a parameter's value.
+std::string WithoutValues(const std::string& message) {
+  for (const std::string_view opening : {" near ", "no such column: ", "unknown special query"}) {
+    const size_t found = message.find(opening);
+    if (found == std::string::npos) continue;
+    return message.substr(0, found + opening.size()) + "(not shown)";
+  }
+  return message;
+}
+
+}  // namespace
+
+FailurePtr MakeFailure(Reason reason, const std::string& message) {
+  auto failure = std::make_unique<Error>();
+  failure->reason = reason;
+  failure->message = MakeValidUtf8(message);
+  return failure;
+}
+
+FailurePtr FailureOf(const sqlite::SqliteError& error, Phase phase) {
+  const bool may_quote_values = phase == Phase::kStep && ReasonOf(error) == Reason::kSqlInvalid;
+  FailurePtr failure = MakeFailure(
+      ReasonOf(error), absl::StrCat(may_quote_values ? WithoutValues(error.message) : error.message,
+                                    AdviceFor(error)));
+  failure->sqlite_code = error.code;
+  failure->sqlite_extended_code = error.extended_code;
+  return failure;
+}
+
+}  // namespace lockstep::participant

@@ -1,0 +1,27 @@
+// Why a statement of a client failed, as a caller sees it.
+#ifndef LOCKSTEP_PARTICIPANT_EXECUTION_FAILURE_H_
+#define LOCKSTEP_PARTICIPANT_EXECUTION_FAILURE_H_
+
+#include <memory>
+#include <string>
+
+#include "common/error.h"
+#include "common/sqlite/error.h"
+
+namespace lockstep::participant {
+
+// Null means success, at the price of one pointer: an Error is large, and nearly always absent.
+using FailurePtr = std::unique_ptr<Error>;
+
+// `message` becomes valid UTF-8.
+FailurePtr MakeFailure(Reason reason, const std::string& message);
+
+// When SQLite failed: to tell names in its SQL from values of parameters in its message.
+enum class Phase { kPrepare, kStep };
+
+// By the table of reasons in the API. Not for kInterrupt and kAuth, of which only others know why.
+FailurePtr FailureOf(const sqlite::SqliteError& error, Phase phase);
+
+}  // namespace lockstep::participant
+
+#endif  // LOCKSTEP_PARTICIPANT_EXECUTION_FAILURE_H_

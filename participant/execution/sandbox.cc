@@ -1,0 +1,204 @@
+#include "participant/execution/sandbox.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/sqlite/access.h"
+#include "participant/execution/statement_text.h"
+
+namespace lockstep::participant {
+namespace {
+
+using sqlite::Limit;
+using sqlite::Switch;
+
+// Virtual tables whose changes roll back with savepoints and are the same on every replica.
+constexpr std::array<std::string_view, 3> kModules = {"fts5", "rtree", "rtree_i32"};
+
+// Tables that SQLite shows of itself: they differ between replicas, or would change plans.
+constexpr std::array<std::string_view, 4> kInternalTables = {"sqlite_stmt", "dbstat",
+                                                             "fts3tokenize", "sqlite_dbpage"};
+constexpr std::string_view kStatisticsPrefix = "sqlite_stat";
+constexpr std::string_view kPragmaTablePrefix = "pragma_";
+
+// Pragmas, as statements of FTS5 and rtree or as tables, that only tell what the schema says.
+constexpr std::array<std::string_view, 9> kReadOnlyPragmas = {
+    "data_version", "page_size",  "table_info",  "table_xinfo",     "table_list",
+    "index_list",   "index_info", "index_xinfo", "foreign_key_list"};
+// What ALTER TABLE … ADD COLUMN reads to check a new constraint against old rows.
+constexpr std::string_view kQuickCheck = "quick_check";
+
+constexpr std::array<std::string_view, 2> kForbiddenFunctions = {"load_extension",
+                                                                 "fts3_tokenizer"};
+
+std::string_view ViewOf(const char* text) {
+  return text == nullptr ? std::string_view() : std::string_view(text);
+}
+
+bool Same(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && absl::EqualsIgnoreCase({a.data(), a.size()}, {b.data(), b.size()});
+}
+
+bool StartsWith(std::string_view name, std::string_view prefix) {
+  return Same(name.substr(0, prefix.size()), prefix);
+}
+
+template <size_t n>
+bool IsOneOf(std::string_view name, const std::array<std::string_view, n>& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [name](std::string_view other) { return Same(name, other); });
+}
+
+absl::Status RestrictSwitches(sqlite::Connection* connection) {
+  constexpr std::array<std::pair<Switch, bool>, 7> kSwitches = {{
+      {Switch::kForeignKeys, true},
+      {Switch::kDefensive, true},
+      {Switch::kTrustedSchema, false},
+      {Switch::kDoubleQuotedStringsInDml, false},
+      {Switch::kDoubleQuotedStringsInDdl, false},
+      {Switch::kLoadExtension, false},
+      {Switch::kFts3Tokenizer, false},
+  }};
+  for (const auto& [which, on] : kSwitches) {
+    if (absl::Status status = connection->Set(which, on); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status Sandbox::Restrict(sqlite::Connection* connection, const ExecutionLimits& limits) {
+  if (absl::Status status = RestrictSwitches(connection); !status.ok()) return status;
+  // A row has room for two of the largest values; SQLite's own statements for more than clients'.
+  connection->SetLimit(Limit::kLength, static_cast<int>(2 * limits.max_value_bytes + (64 << 10)));
+  connection->SetLimit(Limit::kSqlLength, static_cast<int>(10 * limits.max_sql_bytes));
+  connection->SetLimit(Limit::kAttached, 0);
+  connection->SetLimit(Limit::kExpressionDepth, 500);
+  connection->SetLimit(Limit::kCompoundSelect, 200);
+  connection->SetLimit(Limit::kProgramSteps, 2'000'000);
+  connection->SetLimit(Limit::kVariableNumber, 32'766);
+  connection->SetLimit(Limit::kTriggerDepth, 100);
+  // Matching takes time by length of pattern times length of text, and cannot be interrupted.
+  connection->SetLimit(Limit::kLikePatternLength, 1'000);
+  connection->SetLimit(Limit::kWorkerThreads, 0);
+  return absl::OkStatus();
+}
+
+FailurePtr Sandbox::Refusal() const {
+  if (refusal_.empty()) return nullptr;
+  FailurePtr failure =
+      MakeFailure(Reason::kStatementNotAllowed, absl::StrCat(refusal_, " is not allowed"));
+  failure->sqlite_code = sqlite::kAuth;
+  failure->sqlite_extended_code = sqlite::kAuth;
+  return failure;
+}
+
+bool Sandbox::Deny(std::string_view what) {
+  if (refusal_.empty()) refusal_ = what;
+  return false;
+}
+
+bool Sandbox::Authorize(const sqlite::AccessRequest& request) {
+  if (!armed_) return true;
+  switch (request.action) {
+    case sqlite::kSelect:
+    case sqlite::kRecursive:
+      return true;
+    case sqlite::kRead:
+      return JudgeRead(request);
+    case sqlite::kInsert:
+    case sqlite::kUpdate:
+    case sqlite::kDelete:
+      return JudgeTable(ViewOf(request.first));
+    case sqlite::kFunction:
+      return JudgeFunction(ViewOf(request.second));
+    case sqlite::kPragma:
+      return JudgePragma(request);
+    case sqlite::kTransaction:
+    case sqlite::kSavepoint:
+      return Deny("transaction control");
+    case sqlite::kAttach:
+    case sqlite::kDetach:
+      return Deny("ATTACH or DETACH");
+    case sqlite::kAnalyze:
+      return Deny("ANALYZE");
+    default:
+      return JudgeSchemaChange(request);
+  }
+}
+
+bool Sandbox::JudgeTable(std::string_view table) {
+  if (IsLockstepName(table)) return Deny("the use of Lockstep's own tables");
+  if (StartsWith(table, kStatisticsPrefix)) return Deny("the use of SQLite's statistics");
+  if (Same(table, "sqlite_temp_master") || Same(table, "sqlite_temp_schema")) {
+    return Deny("a temporary object");
+  }
+  return true;
+}
+
+bool Sandbox::JudgeRead(const sqlite::AccessRequest& request) {
+  const std::string_view table = ViewOf(request.first);
+  if (IsOneOf(table, kInternalTables)) return Deny("the use of SQLite's internal tables");
+  if (StartsWith(table, kPragmaTablePrefix)) {
+    const std::string_view pragma = table.substr(kPragmaTablePrefix.size());
+    const bool allowed = IsOneOf(pragma, kReadOnlyPragmas) && !Same(pragma, "data_version");
+    if (!allowed && !(is_alter() && Same(pragma, kQuickCheck))) return Deny("this PRAGMA");
+    return true;
+  }
+  return JudgeTable(table);
+}
+
+bool Sandbox::JudgeSchemaChange(const sqlite::AccessRequest& request) {
+  switch (request.action) {
+    case sqlite::kCreateTempIndex:
+    case sqlite::kCreateTempTable:
+    case sqlite::kCreateTempTrigger:
+    case sqlite::kCreateTempView:
+    case sqlite::kDropTempIndex:
+    case sqlite::kDropTempTable:
+    case sqlite::kDropTempTrigger:
+    case sqlite::kDropTempView:
+      return Deny("a temporary object");
+    case sqlite::kCreateVirtualTable:
+    case sqlite::kDropVirtualTable:
+      if (!IsOneOf(ViewOf(request.second), kModules)) {
+        return Deny("a virtual table other than fts5 or rtree");
+      }
+      break;
+    case sqlite::kAlterTable:  // its first is the database
+    case sqlite::kCreateIndex:
+    case sqlite::kCreateTable:
+    case sqlite::kCreateTrigger:
+    case sqlite::kCreateView:
+    case sqlite::kDropIndex:
+    case sqlite::kDropTable:
+    case sqlite::kDropTrigger:
+    case sqlite::kDropView:
+    case sqlite::kReindex:
+      break;
+    default:
+      return Deny("this kind of statement");
+  }
+  tags_ |= kChangesSchema;
+  return JudgeTable(ViewOf(request.first)) && JudgeTable(ViewOf(request.second));
+}
+
+bool Sandbox::JudgeFunction(std::string_view function) {
+  if (IsOneOf(function, kForbiddenFunctions)) return Deny("this function");
+  if (Same(function, "changes")) tags_ |= kUsesChanges;
+  return true;
+}
+
+// A PRAGMA of the client's own text was refused before: this is a virtual table's or ALTER's.
+bool Sandbox::JudgePragma(const sqlite::AccessRequest& request) {
+  const std::string_view pragma = ViewOf(request.first);
+  if (is_alter() && Same(pragma, kQuickCheck)) return true;
+  const bool sets_page_size = Same(pragma, "page_size") && request.second != nullptr;
+  if (!IsOneOf(pragma, kReadOnlyPragmas) || sets_page_size) return Deny("this PRAGMA");
+  return true;
+}
+
+}  // namespace lockstep::participant

@@ -1,0 +1,64 @@
+// What statements of clients may not do.
+#ifndef LOCKSTEP_PARTICIPANT_EXECUTION_SANDBOX_H_
+#define LOCKSTEP_PARTICIPANT_EXECUTION_SANDBOX_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "common/sqlite/connection.h"
+#include "common/sqlite/hooks.h"
+#include "participant/execution/failure.h"
+#include "participant/execution/limits.h"
+
+namespace lockstep::participant {
+
+// What the sandbox saw a statement do while it was prepared, in triggers and views too.
+enum StatementTag : uint32_t {
+  kChangesSchema = 1,
+  kUsesChanges = 2,  // calls changes()
+  kIsAlter = 4,      // begins with ALTER
+};
+
+// Judges statements while it is armed: the owner of the connection arms it around preparing and
+// stepping a client's statement (SQLite prepares again inside a step), and so keeps its own rights.
+//
+// Thread: the connection's.
+class Sandbox final : public sqlite::Authorizer {
+ public:
+  // Sets the switches and limits of a connection that clients' statements run on.
+  static absl::Status Restrict(sqlite::Connection* connection, const ExecutionLimits& limits);
+
+  // Forgets what it saw of the statement before. `known_tags` is what is known of this one.
+  void Arm(uint32_t known_tags) {
+    armed_ = true;
+    tags_ = known_tags;
+    refusal_.clear();
+  }
+  void Disarm() { armed_ = false; }
+  // What is known since Arm.
+  uint32_t tags() const { return tags_; }
+  // What was refused first since Arm; null when nothing was.
+  FailurePtr Refusal() const;
+  bool refused() const { return !refusal_.empty(); }
+
+  bool Authorize(const sqlite::AccessRequest& request) override;
+
+ private:
+  bool is_alter() const { return (tags_ & kIsAlter) != 0; }
+  bool Deny(std::string_view what);
+  bool JudgeTable(std::string_view table);
+  bool JudgeRead(const sqlite::AccessRequest& request);
+  bool JudgeSchemaChange(const sqlite::AccessRequest& request);
+  bool JudgeFunction(std::string_view function);
+  bool JudgePragma(const sqlite::AccessRequest& request);
+
+  bool armed_ = false;
+  uint32_t tags_ = 0;
+  std::string refusal_;
+};
+
+}  // namespace lockstep::participant
+
+#endif  // LOCKSTEP_PARTICIPANT_EXECUTION_SANDBOX_H_

@@ -1,0 +1,235 @@
+#include "participant/execution/statement_runner.h"
+
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/sqlite/sql_tokenizer.h"
+#include "common/utf8.h"
+#include "participant/execution/statement_text.h"
+
+namespace lockstep::participant {
+namespace {
+
+// What a value takes in a message beside its bytes, at most.
+constexpr int64_t kValueOverhead = 12;
+constexpr int64_t kRowOverhead = 6;
+
+std::string Printable(std::string_view name) {
+  return IsValidUtf8(name) ? std::string(name) : MakeValidUtf8(name);
+}
+
+void AddColumns(const sqlite::Statement& statement, int count, StatementResult* result) {
+  result->columns.reserve(static_cast<size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    result->columns.push_back(
+        {Printable(statement.column_name(i)), Printable(statement.column_declared_type(i))});
+  }
+}
+
+int64_t SizeOf(const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return std::ssize(*text);
+  if (const auto* blob = std::get_if<Blob>(&value)) return std::ssize(blob->bytes);
+  return 0;
+}
+
+}  // namespace
+
+StatementRunner::StatementRunner(sqlite::Connection* connection, const Clock* clock, NodeName name,
+                                 const ExecutionLimits& limits)
+    : connection_(connection),
+      name_(std::move(name)),
+      limits_(limits),
+      watchdog_(connection, clock, limits),
+      cache_(limits.statement_cache_bytes) {}
+
+StatementRunner::~StatementRunner() {
+  cache_.Clear();
+  connection_->SetAuthorizer(nullptr);
+  connection_->SetProgressHandler(nullptr, 0);
+}
+
+absl::Status StatementRunner::Install() {
+  if (absl::Status status = Sandbox::Restrict(connection_, limits_); !status.ok()) return status;
+  connection_->SetAuthorizer(&sandbox_);
+  connection_->SetProgressHandler(&watchdog_, Watchdog::kEverySteps);
+  return absl::OkStatus();
+}
+
+void StatementRunner::Locate(Error* error) const {
+  error->database = name_.database;
+  error->node_id = name_.node_id;
+  absl::StrAppend(&error->message, " (database ", name_.database, ", node ", name_.node_id);
+  if (error->operation.has_value())
+    absl::StrAppend(&error->message, ", operation ", *error->operation);
+  if (error->statement.has_value())
+    absl::StrAppend(&error->message, ", statement ", *error->statement);
+  error->message.push_back(')');
+}
+
+sqlite::CachedStatement* StatementRunner::Find(std::string_view sql, FailurePtr* failure) {
+  sqlite::CachedStatement* cached = cache_.Find(sql);
+  if (cached != nullptr) [[likely]] {
+    return cached;
+  }
+  *failure = Prepare(sql, &cached);
+  return cached;
+}
+
+FailurePtr StatementRunner::Prepare(std::string_view sql, sqlite::CachedStatement** cached) {
+  if (FailurePtr failure = CheckStatementText(sql, max_sql_bytes())) return failure;
+  sandbox_.Arm(sqlite::SqlTokenizer(sql).Next().Is("ALTER") ? uint32_t{kIsAlter} : 0);
+  sqlite::Statement statement;
+  const int rc = connection_->Prepare(sql, &statement);
+  sandbox_.Disarm();
+  if (rc != sqlite::kOk) return WhyFailed(connection_->LastError(), false);
+  if (statement.has_second_statement() || statement.empty()) {
+    return MakeFailure(Reason::kSqlInvalid,
+                       "the SQL text has more than one statement; send each one by itself");
+  }
+  uint32_t tags = sandbox_.tags();
+  if (statement.is_explain()) tags = 0;
+  *cached = cache_.Insert(sql, std::move(statement), tags);
+  return nullptr;
+}
+
+FailurePtr StatementRunner::WhyFailed(sqlite::SqliteError error, bool was_prepared) const {
+  if (sandbox_.refused()) return sandbox_.Refusal();
+  if (error.code == sqlite::kInterrupt) {
+    if (FailurePtr verdict = watchdog_.Verdict()) {
+      verdict->sqlite_code = error.code;
+      verdict->sqlite_extended_code = error.extended_code;
+      return verdict;
+    }
+  }
+  return FailureOf(error, was_prepared ? Phase::kStep : Phase::kPrepare);
+}
+
+FailurePtr StatementRunner::BindOne(sqlite::CachedStatement* cached, int index,
+                                    const Value& value) {
+  if (const auto* real = std::get_if<double>(&value); real != nullptr && std::isnan(*real)) {
+    return MakeFailure(Reason::kRequestInvalid,
+                       absl::StrCat("parameter ", index, " is NaN, which SQLite cannot store"));
+  }
+  if (limited_ && SizeOf(value) > limits_.max_value_bytes) {
+    return MakeFailure(Reason::kLimitExceeded,
+                       absl::StrCat("parameter ", index, " has ", SizeOf(value),
+                                    " bytes, more than ", limits_.max_value_bytes));
+  }
+  if (cached->statement.BindStatic(index, value) == sqlite::kOk) return nullptr;
+  return WhyFailed(connection_->LastError(), true);
+}
+
+FailurePtr StatementRunner::Bind(sqlite::CachedStatement* cached, const Statement& statement) {
+  if (!statement.named_params.empty()) return BindNamed(cached, statement);
+  if (std::ssize(statement.params) != cached->parameter_count) {
+    return MakeFailure(Reason::kSqlInvalid,
+                       absl::StrCat("the statement has ", cached->parameter_count,
+                                    " parameters, the request has ", statement.params.size()));
+  }
+  int index = 0;
+  for (const Value& value : statement.params) {
+    if (FailurePtr failure = BindOne(cached, ++index, value)) return failure;
+  }
+  return nullptr;
+}
+
+FailurePtr StatementRunner::BindNamed(sqlite::CachedStatement* cached, const Statement& statement) {
+  if (!statement.params.empty()) {
+    return MakeFailure(Reason::kRequestInvalid, "a statement has params or named_params, not both");
+  }
+  std::vector<bool> used(statement.named_params.size());
+  for (int index = 1; index <= cached->parameter_count; ++index) {
+    const std::string_view name = cached->statement.parameter_name(index);
+    // The same name may stand there with two prefixes: two parameters of one value.
+    size_t found = 0;
+    while (found < used.size() &&
+           (name.empty() || name.substr(1) != statement.named_params[found].first)) {
+      ++found;
+    }
+    if (found == used.size()) {
+      return MakeFailure(
+          Reason::kSqlInvalid,
+          absl::StrCat("parameter ", index,
+                       name.empty() ? " has no name" : " is not given: ", std::string(name)));
+    }
+    used[found] = true;
+    if (FailurePtr failure = BindOne(cached, index, statement.named_params[found].second)) {
+      return failure;
+    }
+  }
+  for (size_t i = 0; i < used.size(); ++i) {
+    if (used[i]) continue;
+    return MakeFailure(Reason::kSqlInvalid,
+                       absl::StrCat("the statement has no parameter named ",
+                                    Printable(statement.named_params[i].first)));
+  }
+  return nullptr;
+}
+
+FailurePtr StatementRunner::Run(sqlite::CachedStatement* cached, const Statement& statement,
+                                bool want_rows, int64_t* bytes_left, StatementResult* result) {
+  FailurePtr failure = Bind(cached, statement);
+  if (failure != nullptr) return failure;
+  failure = watchdog_.StartStatement();
+  if (failure != nullptr) return failure;
+  const bool keep_rows = want_rows && cached->column_count > 0;
+  if (keep_rows) AddColumns(cached->statement, cached->column_count, result);
+  sandbox_.Arm(cached->tags);
+  failure = StepToEnd(&cached->statement, keep_rows, bytes_left, result);
+  sandbox_.Disarm();
+  cached->statement.Reset();
+  return failure;
+}
+
+FailurePtr StatementRunner::StepToEnd(sqlite::Statement* statement, bool want_rows,
+                                      int64_t* bytes_left, StatementResult* result) {
+  for (;;) {
+    switch (statement->Step()) {
+      case sqlite::StepResult::kDone:
+        return nullptr;
+      case sqlite::StepResult::kFailed:
+        return WhyFailed(statement->error(), true);
+      case sqlite::StepResult::kRow:
+        if (!want_rows) break;
+        if (FailurePtr failure = AddRow(*statement, bytes_left, result)) return failure;
+        break;
+    }
+  }
+}
+
+FailurePtr StatementRunner::AddRow(const sqlite::Statement& statement, int64_t* bytes_left,
+                                   StatementResult* result) const {
+  if (std::ssize(result->rows) >= limits_.max_rows) {
+    return MakeFailure(Reason::kLimitExceeded,
+                       absl::StrCat("the result has more than ", limits_.max_rows,
+                                    " rows; ask for fewer, with LIMIT"));
+  }
+  const int count = static_cast<int>(result->columns.size());
+  *bytes_left -= kRowOverhead;
+  Row& row = result->rows.emplace_back();
+  row.reserve(static_cast<size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    // Looked at first: what is over the limit is not copied.
+    const sqlite::ValueView view = statement.ColumnView(i);
+    *bytes_left -= std::ssize(view.bytes) + kValueOverhead;
+    if (*bytes_left < 0) {
+      return MakeFailure(Reason::kLimitExceeded,
+                         absl::StrCat("the rows take more than ", limits_.max_result_bytes,
+                                      " bytes; ask for fewer, with LIMIT"));
+    }
+    if (view.type == sqlite::ValueType::kText && !IsValidUtf8(view.bytes)) {
+      return MakeFailure(
+          Reason::kResultNotText,
+          absl::StrCat("column ", i, " (", result->columns[static_cast<size_t>(i)].name,
+                       ") of the result has TEXT that is not UTF-8; "
+                       "CAST it AS BLOB to read it"));
+    }
+    row.push_back(view.ToValue());
+  }
+  return nullptr;
+}
+
+}  // namespace lockstep::participant

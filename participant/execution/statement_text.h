@@ -1,0 +1,23 @@
+// What the text of a statement tells before SQLite sees it.
+#ifndef LOCKSTEP_PARTICIPANT_EXECUTION_STATEMENT_TEXT_H_
+#define LOCKSTEP_PARTICIPANT_EXECUTION_STATEMENT_TEXT_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "participant/execution/failure.h"
+
+namespace lockstep::participant {
+
+// Refuses what SQLite's authorizer does not see or would say less clearly: VACUUM, PRAGMA,
+// transaction control, conflict clauses with ROLLBACK (which end the transaction of everybody in
+// the round), a rename to a name of Lockstep's own, and text that is too long or not text.
+// Comments, strings and quoted names are not mistaken for keywords.
+FailurePtr CheckStatementText(std::string_view sql, int64_t max_bytes);
+
+// Whether a table or other object of this name is Lockstep's own. In any case, as SQLite compares.
+bool IsLockstepName(std::string_view name);
+
+}  // namespace lockstep::participant
+
+#endif  // LOCKSTEP_PARTICIPANT_EXECUTION_STATEMENT_TEXT_H_
