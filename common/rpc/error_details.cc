@@ -9,11 +9,13 @@
 #include "common/rpc/utf8.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "lockstep/v1/error.pb.h"
 
 namespace lockstep::rpc {
 namespace {
 
 constexpr char kDomain[] = "lockstep";
+constexpr std::string_view kPrefix = "ERROR_REASON_";
 
 // What one text may take of kMaxErrorBytes. The message gets what the others leave.
 constexpr size_t kMaxValueBytes = 128;
@@ -22,37 +24,36 @@ constexpr size_t kMaxMessageBytes = 1024;
 
 struct ReasonRow {
   Reason reason;
-  const char* name;
   grpc::StatusCode code;
 };
 
 constexpr ReasonRow kReasons[] = {
-    {Reason::kRequestInvalid, "REQUEST_INVALID", grpc::INVALID_ARGUMENT},
-    {Reason::kSqlInvalid, "SQL_INVALID", grpc::INVALID_ARGUMENT},
-    {Reason::kDatabaseUnknown, "DATABASE_UNKNOWN", grpc::NOT_FOUND},
-    {Reason::kTableUnknown, "TABLE_UNKNOWN", grpc::NOT_FOUND},
-    {Reason::kStatementNotAllowed, "STATEMENT_NOT_ALLOWED", grpc::PERMISSION_DENIED},
-    {Reason::kConstraintViolation, "CONSTRAINT_VIOLATION", grpc::FAILED_PRECONDITION},
-    {Reason::kGuardFailed, "GUARD_FAILED", grpc::FAILED_PRECONDITION},
-    {Reason::kRequestIdReused, "REQUEST_ID_REUSED", grpc::INVALID_ARGUMENT},
-    {Reason::kAttemptOutdated, "ATTEMPT_OUTDATED", grpc::ABORTED},
-    {Reason::kNodeIsReplicated, "NODE_IS_REPLICATED", grpc::FAILED_PRECONDITION},
-    {Reason::kNotReady, "NOT_READY", grpc::UNAVAILABLE},
-    {Reason::kRequestExpired, "REQUEST_EXPIRED", grpc::FAILED_PRECONDITION},
-    {Reason::kResultNotText, "RESULT_NOT_TEXT", grpc::FAILED_PRECONDITION},
-    {Reason::kReplicasDisagree, "REPLICAS_DISAGREE", grpc::ABORTED},
-    {Reason::kTimeout, "TIMEOUT", grpc::DEADLINE_EXCEEDED},
-    {Reason::kStatementTooLongRunning, "STATEMENT_TOO_LONG_RUNNING", grpc::DEADLINE_EXCEEDED},
-    {Reason::kParticipantUnavailable, "PARTICIPANT_UNAVAILABLE", grpc::UNAVAILABLE},
-    {Reason::kQueueFull, "QUEUE_FULL", grpc::RESOURCE_EXHAUSTED},
-    {Reason::kLimitExceeded, "LIMIT_EXCEEDED", grpc::RESOURCE_EXHAUSTED},
-    {Reason::kDiskFull, "DISK_FULL", grpc::RESOURCE_EXHAUSTED},
-    {Reason::kOutcomeUnknown, "OUTCOME_UNKNOWN", grpc::UNAVAILABLE},
-    {Reason::kTermOutdated, "TERM_OUTDATED", grpc::FAILED_PRECONDITION},
-    {Reason::kRoundUnknown, "ROUND_UNKNOWN", grpc::FAILED_PRECONDITION},
-    {Reason::kShuttingDown, "SHUTTING_DOWN", grpc::UNAVAILABLE},
-    {Reason::kInvariantBroken, "INVARIANT_BROKEN", grpc::DATA_LOSS},
-    {Reason::kTransactionUnknown, "TRANSACTION_UNKNOWN", grpc::NOT_FOUND},
+    {Reason::kRequestInvalid, grpc::INVALID_ARGUMENT},
+    {Reason::kSqlInvalid, grpc::INVALID_ARGUMENT},
+    {Reason::kDatabaseUnknown, grpc::NOT_FOUND},
+    {Reason::kTableUnknown, grpc::NOT_FOUND},
+    {Reason::kStatementNotAllowed, grpc::PERMISSION_DENIED},
+    {Reason::kConstraintViolation, grpc::FAILED_PRECONDITION},
+    {Reason::kGuardFailed, grpc::FAILED_PRECONDITION},
+    {Reason::kRequestIdReused, grpc::INVALID_ARGUMENT},
+    {Reason::kAttemptOutdated, grpc::ABORTED},
+    {Reason::kNodeIsReplicated, grpc::FAILED_PRECONDITION},
+    {Reason::kNotReady, grpc::UNAVAILABLE},
+    {Reason::kRequestExpired, grpc::FAILED_PRECONDITION},
+    {Reason::kResultNotText, grpc::FAILED_PRECONDITION},
+    {Reason::kReplicasDisagree, grpc::ABORTED},
+    {Reason::kTimeout, grpc::DEADLINE_EXCEEDED},
+    {Reason::kStatementTooLongRunning, grpc::DEADLINE_EXCEEDED},
+    {Reason::kParticipantUnavailable, grpc::UNAVAILABLE},
+    {Reason::kQueueFull, grpc::RESOURCE_EXHAUSTED},
+    {Reason::kLimitExceeded, grpc::RESOURCE_EXHAUSTED},
+    {Reason::kDiskFull, grpc::RESOURCE_EXHAUSTED},
+    {Reason::kOutcomeUnknown, grpc::UNAVAILABLE},
+    {Reason::kTermOutdated, grpc::FAILED_PRECONDITION},
+    {Reason::kRoundUnknown, grpc::FAILED_PRECONDITION},
+    {Reason::kShuttingDown, grpc::UNAVAILABLE},
+    {Reason::kInvariantBroken, grpc::DATA_LOSS},
+    {Reason::kTransactionUnknown, grpc::NOT_FOUND},
 };
 
 const ReasonRow& RowOf(Reason reason) {
@@ -145,15 +146,18 @@ Error ErrorOf(const google::rpc::ErrorInfo& info, Reason reason) {
 
 }  // namespace
 
-const char* ReasonName(Reason reason) { return RowOf(reason).name; }
+std::string ReasonName(Reason reason) {
+  return v1::ErrorReason_Name(static_cast<int>(reason)).substr(kPrefix.size());
+}
 
 grpc::StatusCode CodeOf(Reason reason) { return RowOf(reason).code; }
 
 std::optional<Reason> ReasonFromName(std::string_view name) {
-  for (const ReasonRow& row : kReasons) {
-    if (name == row.name) return row.reason;
-  }
-  return std::nullopt;
+  v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
+  if (!v1::ErrorReason_Parse(std::string(kPrefix).append(name), &reason)) return std::nullopt;
+  const auto index = static_cast<size_t>(reason);
+  if (index == 0 || index > std::size(kReasons)) return std::nullopt;
+  return static_cast<Reason>(reason);
 }
 
 void ToProto(const Error& error, google::rpc::Status* status) {

@@ -24,7 +24,7 @@ namespace lockstep::rpc {
 inline constexpr size_t kMaxErrorBytes = 2048;
 
 // "REQUEST_INVALID" and so on: ErrorInfo.reason.
-const char* ReasonName(Reason reason);
+std::string ReasonName(Reason reason);
 // The gRPC code that goes with the reason.
 grpc::StatusCode CodeOf(Reason reason);
 // nullopt for a name that this version does not know.

@@ -1,29 +1,21 @@
 #include "common/rpc/server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
-
 #include "absl/time/clock.h"
 #include "common/check.h"
 #include "common/rpc/listen.h"
 
 namespace lockstep::rpc {
-namespace {
-
-std::unique_ptr<grpc::ServerBuilder> NewBuilder() {
-  // Both are switches of the process, read when a builder is made.
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  return std::make_unique<grpc::ServerBuilder>();
-}
-
-}  // namespace
 
 Server::Server(ServerOptions options)
     : options_(std::move(options)),
-      builder_(NewBuilder()),
+      builder_(std::make_unique<grpc::ServerBuilder>()),
       queues_(builder_.get(), options_.queues) {
   SetServerArguments(builder_.get(), options_.max_receive_bytes);
+  health_service_ = Add<Health::Service>();
+  reflection_service_ = Add<Reflection::Service>();
+  Handle(health_service_, &Health::Service::AsyncService::RequestCheck, "Check",
+         {.waiting_per_queue = 1, .max_in_flight = 100, .refuse_when_stopping = false},
+         [this](Call<Health::Request, Health::Response> call) { health_.Check(std::move(call)); });
 }
 
 Server::~Server() {
@@ -34,6 +26,7 @@ Server::~Server() {
 void Server::AddService(std::unique_ptr<grpc::Service> service, std::string name) {
   builder_->RegisterService(service.get());
   services_.push_back(std::move(service));
+  health_.Add(name);
   service_names_.push_back(std::move(name));
 }
 
@@ -42,34 +35,33 @@ void Server::AddMethod(std::shared_ptr<internal::MethodState> method, Post post)
 }
 
 absl::Status Server::Start() {
-  LOCKSTEP_CHECK(server_ == nullptr, "a server starts once");
+  LOCKSTEP_CHECK(reflection_ == nullptr, "a server starts once");
+  reflection_ = std::make_unique<Reflection>(service_names_);
   builder_->AddListeningPort(options_.address, grpc::InsecureServerCredentials(), &port_);
   server_ = builder_->BuildAndStart();
   if (server_ == nullptr || port_ == 0) {
     return absl::UnavailableError("cannot listen on " + options_.address + ": " +
                                   WhyNotListening(options_.address));
   }
-  SetServing(false);
-  for (const auto& [method, post] : methods_) {
-    for (int queue = 0; queue < queues_.size(); ++queue) {
-      for (int i = 0; i < method->options.waiting_per_queue; ++i) post(queues_.at(queue));
-    }
-  }
+  for (int i = 0; i < queues_.size(); ++i) Serve(queues_.at(i));
   queues_.Run("rpc");
   return absl::OkStatus();
 }
 
-void Server::SetServing(bool serving) {
-  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-  health->SetServingStatus("", serving);
-  for (const std::string& name : service_names_) health->SetServingStatus(name, serving);
+void Server::Serve(Queue* queue) {
+  for (const auto& [method, post] : methods_) {
+    for (int i = 0; i < method->options.waiting_per_queue; ++i) post(queue);
+  }
+  health_.ServeWatch(health_service_, queue);
+  reflection_->Serve(reflection_service_, queue);
 }
 
+void Server::SetServing(bool serving) { health_.SetServing(serving); }
+
 void Server::StopServing(absl::Duration grace) {
-  if (server_ == nullptr || stopped_) return;
-  stopped_ = true;
-  server_->GetHealthCheckService()->Shutdown();
-  stopping_.store(true, std::memory_order_relaxed);
+  if (server_ == nullptr || stopping_.exchange(true)) return;
+  health_.Stop();
+  reflection_->Stop();
   server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
 }
 

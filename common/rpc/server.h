@@ -16,7 +16,9 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/health.h"
 #include "common/rpc/queue_pool.h"
+#include "common/rpc/reflection.h"
 #include "common/rpc/server_call.h"
 
 namespace lockstep::rpc {
@@ -24,7 +26,8 @@ namespace lockstep::rpc {
 struct ServerOptions {
   // "host:port"; port 0 takes a free one.
   std::string address;
-  // Completion queues, with a thread each.
+  // Completion queues, with a thread each. Measured: every further thread that waits for events
+  // costs CPU time in each call, so more than one pays only when one cannot keep up.
   int queues = 1;
   int max_receive_bytes = kMaxRequestBytes;
 };
@@ -104,6 +107,7 @@ class Server {
 
   void AddService(std::unique_ptr<grpc::Service> service, std::string name);
   void AddMethod(std::shared_ptr<internal::MethodState> method, Post post);
+  void Serve(Queue* queue);
 
   // In this order: whatever is destroyed first may use what stands above it.
   const ServerOptions options_;
@@ -111,8 +115,11 @@ class Server {
   std::vector<std::pair<std::shared_ptr<internal::MethodState>, Post>> methods_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::vector<std::string> service_names_;
+  Health health_;
+  Health::Service::AsyncService* health_service_ = nullptr;
+  std::unique_ptr<Reflection> reflection_;
+  Reflection::Service::AsyncService* reflection_service_ = nullptr;
   int port_ = 0;
-  bool stopped_ = false;
   std::unique_ptr<grpc::ServerBuilder> builder_;
   std::unique_ptr<grpc::Server> server_;
   QueuePool queues_;
