@@ -24,7 +24,7 @@ struct HeldRound {
   bool in_doubt = false;  // found by a start; else prepared by this process
   // In doubt only: the record was found too, with what Prepare was given as body.
   bool has_record = false;
-  std::string record;
+  std::string record = {};
 };
 
 // A finite cut that was made durable but not yet re-executed.
@@ -39,7 +39,7 @@ struct Identity {
   std::string node_id;
   std::string database;
   // Empty, 0 and 0 until the coordinator's first Fence.
-  std::string log_id;
+  std::string log_id = {};
   int role = 0;
   uint32_t replicas = 0;
 };
@@ -132,8 +132,11 @@ class PrepareStore {
   // Syncs the WAL, if that moves durable() to applied().
   virtual absl::Status SyncIdle() = 0;
 
-  // The size of the WAL file: frames that still count, in bytes.
+  // The frames of the WAL that readers may need, in bytes; it starts over once all of them are in
+  // the database file and no reader is left in them. And those that a Checkpoint would have to
+  // move.
   virtual int64_t wal_bytes() const = 0;
+  virtual int64_t checkpoint_backlog_bytes() const = 0;
   // fdatasyncs of all three files since Open.
   virtual int64_t syncs() const = 0;
 

@@ -1,0 +1,57 @@
+// A file on any SQLite VFS, so that what Lockstep reads and writes beside SQLite lives on the same
+// disk, a simulated one too.
+#ifndef LOCKSTEP_COMMON_SQLITE_FILE_H_
+#define LOCKSTEP_COMMON_SQLITE_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+struct sqlite3_file;
+struct sqlite3_vfs;
+
+namespace lockstep::sqlite {
+
+// Writes to a file of any VFS, whose single accesses are limited; returns SQLite's code.
+int WriteInParts(sqlite3_file* file, int64_t offset, std::string_view bytes);
+
+// One open file. Used by one thread at a time. Offsets and sizes are in bytes.
+class File {
+ public:
+  enum class Mode { kExisting, kCreate };
+
+  // `vfs` is the name of a registered VFS; `path` is absolute. Creating a file makes its first Sync
+  // cover the directory too. The file's name must not contain a '-' unless it is a database's name
+  // with a suffix behind '-': SQLite looks for the owner of such files.
+  static absl::StatusOr<std::unique_ptr<File>> Open(const std::string& vfs, const std::string& path,
+                                                    Mode mode);
+  static absl::StatusOr<bool> Exists(const std::string& vfs, const std::string& path);
+
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File();
+
+  // Fills what lies behind the end of the file with zeros.
+  absl::Status Read(int64_t offset, char* bytes, int size) const;
+  absl::Status Write(int64_t offset, std::string_view bytes);
+  absl::Status Truncate(int64_t size);
+  // After an error the state of the file on the disk is unknown: the caller has to end the process.
+  absl::Status Sync();
+  absl::StatusOr<int64_t> Size() const;
+
+ private:
+  File(sqlite3_vfs* vfs, const std::string& path);
+  sqlite3_file* file() const;
+
+  // As SQLite wants names of files: with empty URI parameters behind.
+  const std::string path_;
+  const std::unique_ptr<uint64_t[]> storage_;
+};
+
+}  // namespace lockstep::sqlite
+
+#endif  // LOCKSTEP_COMMON_SQLITE_FILE_H_
