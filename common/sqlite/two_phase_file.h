@@ -23,6 +23,7 @@ struct TwoPhaseState {
 
   sqlite3_vfs* const base;
   std::function<void(const std::string&)> on_fatal;
+  bool sync = true;
   WalIndex index;  // has its own lock; all below belongs to the writer's thread
   WalWriter wal_writer;
   sqlite3_file* writer_wal = nullptr;  // the base VFS's file

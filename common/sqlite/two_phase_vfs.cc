@@ -33,6 +33,7 @@ class Shim final : public TwoPhaseVfs {
   Shim(sqlite3_vfs* base, TwoPhaseVfsOptions options)
       : options_(std::move(options)), state_(base, options_.wal) {
     state_.on_fatal = options_.on_fatal;
+    state_.sync = options_.sync;
   }
   ~Shim() override;
   absl::Status RegisterFaces();
@@ -79,7 +80,8 @@ int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int*
 int Delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
   // It may hold a prepared round.
   if (absl::EndsWith(name, "-wal")) return SQLITE_IOERR_DELETE;
-  return BaseOf(vfs)->xDelete(BaseOf(vfs), name, sync_directory);
+  const bool sync = FaceOf(vfs)->shim->state()->sync && sync_directory != 0;
+  return BaseOf(vfs)->xDelete(BaseOf(vfs), name, sync ? 1 : 0);
 }
 
 int Access(sqlite3_vfs* vfs, const char* name, int flags, int* result) {
@@ -190,7 +192,7 @@ absl::Status Shim::WriteWal(int64_t offset, std::string_view bytes) {
 void Shim::SyncWal() {
   LOCKSTEP_CHECK(state_.writer_wal != nullptr, "there is no open WAL");
   sqlite3_file* wal = state_.writer_wal;
-  const int code = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+  const int code = state_.sync ? wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) : SQLITE_OK;
   if (code != SQLITE_OK) {
     state_.Fatal(absl::StrCat("a sync of the WAL failed: ", sqlite3_errstr(code), " (", code, ")"));
     return;

@@ -24,6 +24,8 @@ struct TwoPhaseVfsOptions {
   const FrozenClock* clock = nullptr;
   // Called when the process has to end; must not return in production.
   std::function<void(const std::string&)> on_fatal;
+  // False for files that are thrown away: a sync then does nothing.
+  bool sync = true;
   WalWriter::Options wal;
   bool hide = true;  // false in tests only
 };

@@ -17,8 +17,7 @@ namespace lockstep::participant {
 inline constexpr int64_t kOwnTablesVersion = 1;
 
 // Gives the applied round that a connection sees, as one integer.
-inline constexpr char kAppliedRoundSql[] =
-    "SELECT applied_round FROM lockstep_state WHERE id = 1";
+inline constexpr char kAppliedRoundSql[] = "SELECT applied_round FROM lockstep_state WHERE id = 1";
 
 // The row that every commit updates.
 struct OwnRow {

@@ -228,8 +228,12 @@ absl::Status NativePrepareStore::Forget() {
   LOCKSTEP_CHECK(held_, "nothing is held that could be forgotten");
   if (!held_->in_doubt) writer_is_ahead_ = true;
   held_.reset();
-  // Begin tries again: nothing else needs the writer to know.
-  return NoticeOldState();
+  if (const absl::Status noticed = NoticeOldState(); !noticed.ok()) {
+    // Begin tries again: until then nothing needs the writer to know.
+    Log(LogLevel::kWarning, "cannot read the database after a round was dropped",
+        {{"error", std::string(noticed.message())}});
+  }
+  return absl::OkStatus();
 }
 
 // The writer's connection believes that it committed the round, schema changes too.

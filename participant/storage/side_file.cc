@@ -168,6 +168,7 @@ absl::Status SideFile::WriteRedo(RoundId round, std::string_view body, bool sync
 }
 
 void SideFile::Sync() {
+  if (scratch_) return;
   if (absl::Status status = file_->Sync(); !status.ok()) {
     on_fatal_(std::string(status.message()));
   }

@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -40,8 +41,9 @@ class SideFile {
   };
   using OnFatal = std::function<void(const std::string&)>;
 
-  SideFile(std::unique_ptr<sqlite::File> file, OnFatal on_fatal)
-      : file_(std::move(file)), on_fatal_(std::move(on_fatal)) {}
+  // `scratch`: nothing is synced.
+  SideFile(std::unique_ptr<sqlite::File> file, bool scratch, OnFatal on_fatal)
+      : file_(std::move(file)), scratch_(scratch), on_fatal_(std::move(on_fatal)) {}
 
   // Reads the slots. NotFound if neither was ever completed: the set-up did not end.
   absl::Status Load();
@@ -67,6 +69,7 @@ class SideFile {
   absl::Status FillWithZeros(int64_t from, int64_t to);
 
   const std::unique_ptr<sqlite::File> file_;
+  const bool scratch_;
   const OnFatal on_fatal_;
   State state_;
   uint64_t sequence_ = 0;

@@ -43,6 +43,8 @@ struct StoreOptions {
   std::string base_vfs = "unix";
   // Whether to lock the file against other processes. Off only where base_vfs is not the real one.
   bool take_ownership = true;
+  // Nothing is synced: for volumes that are thrown away.
+  bool scratch = false;
   // Called, with a sentence, when the process has to end because a sync failed or a rule of the
   // storage was broken; must not return in production. Empty: LOCKSTEP_CHECK's way.
   std::function<void(const std::string&)> on_fatal;

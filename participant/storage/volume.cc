@@ -33,14 +33,14 @@ absl::Status SyncDirectory(const std::string& path) {
   return absl::FailedPreconditionError(absl::StrCat("cannot sync the directory ", path));
 }
 
-absl::Status MakeDirectory(const std::string& path) {
+absl::Status MakeDirectory(const std::string& path, bool sync) {
   std::error_code error;
   const bool made = std::filesystem::create_directories(path, error);
   if (error) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot make the directory ", path, ": ", error.message()));
   }
-  if (!made) return absl::OkStatus();
+  if (!made || !sync) return absl::OkStatus();
   return SyncDirectory(std::filesystem::absolute(path).parent_path().string());
 }
 
@@ -75,13 +75,14 @@ absl::StatusOr<std::unique_ptr<Volume>> Volume::Open(StoreOptions options) {
 
 absl::Status Volume::OpenFiles() {
   if (options.take_ownership) {
-    if (absl::Status status = MakeDirectory(options.directory); !status.ok()) return status;
+    if (absl::Status status = MakeDirectory(options.directory, !options.scratch); !status.ok())
+      return status;
     absl::StatusOr<std::unique_ptr<sqlite::FileOwnership>> taken =
         sqlite::FileOwnership::Take(database_path);
     if (!taken.ok()) return taken.status();
     ownership = *std::move(taken);
   }
-  if (!options.faults.no_start_sync) {
+  if (!options.faults.no_start_sync && !options.scratch) {
     if (absl::Status status = SyncAll(); !status.ok()) return status;
   }
   if (absl::Status status = OpenSideFile(); !status.ok()) return status;
@@ -90,6 +91,7 @@ absl::Status Volume::OpenFiles() {
   shim.base_vfs = options.base_vfs;
   shim.clock = &clock;
   shim.on_fatal = [this](const std::string& why) { Fatal(why); };
+  shim.sync = !options.scratch;
   shim.wal.mask = !options.faults.no_mask;
   shim.wal.close_gate = !options.faults.no_publish_gate;
   shim.hide = !options.faults.no_hidden_header;
@@ -127,8 +129,8 @@ absl::Status Volume::OpenSideFile() {
   absl::StatusOr<std::unique_ptr<sqlite::File>> file =
       sqlite::File::Open(options.base_vfs, side_path, sqlite::File::Mode::kExisting);
   if (!file.ok()) return file.status();
-  auto opened =
-      std::make_unique<SideFile>(*std::move(file), [this](const std::string& why) { Fatal(why); });
+  auto opened = std::make_unique<SideFile>(*std::move(file), options.scratch,
+                                           [this](const std::string& why) { Fatal(why); });
   const absl::Status loaded = opened->Load();
   if (absl::IsNotFound(loaded)) return absl::OkStatus();
   if (loaded.ok()) side = std::move(opened);
@@ -209,8 +211,8 @@ absl::Status Volume::SetUp() {
   absl::StatusOr<std::unique_ptr<sqlite::File>> file =
       sqlite::File::Open(options.base_vfs, side_path, sqlite::File::Mode::kCreate);
   if (!file.ok()) return file.status();
-  auto made =
-      std::make_unique<SideFile>(*std::move(file), [this](const std::string& why) { Fatal(why); });
+  auto made = std::make_unique<SideFile>(*std::move(file), options.scratch,
+                                         [this](const std::string& why) { Fatal(why); });
   if (absl::Status status = made->Initialize(options.redo_capacity); !status.ok()) return status;
   side = std::move(made);
 

@@ -246,6 +246,12 @@ TEST_F(RecoveryTest, AnotherProcessGetsBusyAndASecondStoreIsRefused) {
   EXPECT_EQ(Seen(), 1);
 }
 
+TEST_F(RecoveryTest, SelfTestPassesAndLeavesNothingBehind) {
+  OpenWithTable();
+  EXPECT_EQ(SelfTest(options_.directory), absl::OkStatus());
+  EXPECT_FALSE(std::filesystem::exists(options_.directory + "/self-test"));
+}
+
 TEST_F(RecoveryTest, LargerRedoCapacityEnlargesTheSideFile) {
   OpenWithTable();
   options_.redo_capacity *= 4;
