@@ -11,6 +11,8 @@ namespace {
 
 Reason ReasonOf(const sqlite::SqliteError& error) {
   if (error.extended_code == sqlite::kCorruptVirtualTable) return Reason::kSqlInvalid;
+  // SQLite's own refusal of functions in views and triggers, without a code of its own.
+  if (absl::StartsWith(error.message, "unsafe use of")) return Reason::kStatementNotAllowed;
   switch (error.code) {
     case sqlite::kConstraint:
     case sqlite::kMismatch:

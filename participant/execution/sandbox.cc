@@ -133,7 +133,9 @@ bool Sandbox::Authorize(const sqlite::AccessRequest& request) {
 bool Sandbox::JudgeTable(std::string_view table) {
   if (IsLockstepName(table)) return Deny("the use of Lockstep's own tables");
   if (StartsWith(table, kStatisticsPrefix)) return Deny("the use of SQLite's statistics");
-  if (Same(table, "sqlite_temp_master") || Same(table, "sqlite_temp_schema")) {
+  // ALTER looks for temporary objects that name what it changes.
+  const bool temporary = Same(table, "sqlite_temp_master") || Same(table, "sqlite_temp_schema");
+  if (temporary && !is_alter()) {
     return Deny("a temporary object");
   }
   return true;

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/sqlite/sql_tokenizer.h"
 #include "common/utf8.h"
 #include "participant/execution/statement_text.h"
 
@@ -80,7 +79,7 @@ sqlite::CachedStatement* StatementRunner::Find(std::string_view sql, FailurePtr*
 
 FailurePtr StatementRunner::Prepare(std::string_view sql, sqlite::CachedStatement** cached) {
   if (FailurePtr failure = CheckStatementText(sql, max_sql_bytes())) return failure;
-  sandbox_.Arm(sqlite::SqlTokenizer(sql).Next().Is("ALTER") ? uint32_t{kIsAlter} : 0);
+  sandbox_.Arm(IsAlterStatement(sql) ? uint32_t{kIsAlter} : 0);
   sqlite::Statement statement;
   const int rc = connection_->Prepare(sql, &statement);
   sandbox_.Disarm();

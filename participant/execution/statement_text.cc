@@ -48,17 +48,19 @@ FailurePtr NotAllowed(std::string_view what, std::string_view why) {
                      absl::StrCat(std::string(what), " is not allowed: ", std::string(why)));
 }
 
+bool IsPunctuation(const SqlToken& token, char c) {
+  return token.kind == Kind::kPunctuation && token.text[0] == c;
+}
+
 std::vector<SqlToken> TokensOf(std::string_view sql) {
   std::vector<SqlToken> tokens;
   sqlite::SqlTokenizer tokenizer(sql);
   for (SqlToken token = tokenizer.Next(); token.kind != Kind::kEnd; token = tokenizer.Next()) {
+    // SQLite takes semicolons before the statement, too.
+    if (tokens.empty() && IsPunctuation(token, ';')) continue;
     tokens.push_back(token);
   }
   return tokens;
-}
-
-bool IsPunctuation(const SqlToken& token, char c) {
-  return token.kind == Kind::kPunctuation && token.text[0] == c;
 }
 
 FailurePtr CheckExplain(const std::vector<SqlToken>& tokens) {
@@ -125,6 +127,13 @@ FailurePtr CheckBytes(std::string_view sql, int64_t max_bytes) {
 bool IsLockstepName(std::string_view name) {
   return name.size() >= kPrefix.size() &&
          absl::EqualsIgnoreCase(std::string(name.substr(0, kPrefix.size())), std::string(kPrefix));
+}
+
+bool IsAlterStatement(std::string_view sql) {
+  sqlite::SqlTokenizer tokenizer(sql);
+  SqlToken token = tokenizer.Next();
+  while (IsPunctuation(token, ';')) token = tokenizer.Next();
+  return token.Is("ALTER");
 }
 
 FailurePtr CheckStatementText(std::string_view sql, int64_t max_bytes) {

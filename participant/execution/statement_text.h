@@ -15,6 +15,9 @@ namespace lockstep::participant {
 // Comments, strings and quoted names are not mistaken for keywords.
 FailurePtr CheckStatementText(std::string_view sql, int64_t max_bytes);
 
+// Whether it begins with ALTER.
+bool IsAlterStatement(std::string_view sql);
+
 // Whether a table or other object of this name is Lockstep's own. In any case, as SQLite compares.
 bool IsLockstepName(std::string_view name);
 

@@ -22,12 +22,14 @@ namespace lockstep::participant {
 // tested with the VFS.
 class TestDatabase {
  public:
-  explicit TestDatabase(const ExecutionLimits& limits = {}, const std::string& path = ":memory:") {
-    writer_ = sqlite::Connection::Open(path, {}).value();
+  explicit TestDatabase(const ExecutionLimits& limits = {},
+                        std::unique_ptr<Clock> clock = std::make_unique<ManualClock>())
+      : clock_(std::move(clock)) {
+    writer_ = sqlite::Connection::Open(":memory:", {}).value();
     Exec("PRAGMA temp_store = MEMORY");
     Exec("CREATE TABLE IF NOT EXISTS lockstep_state(id INTEGER PRIMARY KEY, round INTEGER)");
     executor_ =
-        BranchExecutor::Create(writer_.get(), &sql_clock_, &clock_, {"bank", "bank-1"}, limits)
+        BranchExecutor::Create(writer_.get(), &sql_clock_, clock_.get(), {"bank", "bank-1"}, limits)
             .value();
   }
 
@@ -82,13 +84,12 @@ class TestDatabase {
 
   sqlite::Connection& writer() { return *writer_; }
   sqlite::FrozenClock& sql_clock() { return sql_clock_; }
-  ManualClock& clock() { return clock_; }
   BranchExecutor& executor() { return *executor_; }
 
  private:
   std::unique_ptr<sqlite::Connection> writer_;
   sqlite::FrozenClock sql_clock_;
-  ManualClock clock_;
+  const std::unique_ptr<Clock> clock_;
   std::unique_ptr<BranchExecutor> executor_;
 };
 
