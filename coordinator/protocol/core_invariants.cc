@@ -12,8 +12,9 @@ void Core::CheckInvariants() const {
       const Round& round = *rounds_[participant.round];
       LOCKSTEP_CHECK(round.phase != Round::Phase::kUnused, "in a round that has ended");
       LOCKSTEP_CHECK(round.participants[participant.place] == p, "in somebody else's place");
-      LOCKSTEP_CHECK(participant.outbox.empty() || participant.outbox.back().round < round.id,
-                     "a delivery of a round that is not decided");
+      for (const Delivery& delivery : participant.outbox) {
+        LOCKSTEP_CHECK(delivery.round != round.id, "a delivery of a round that is not decided");
+      }
       const bool votes = round.phase == Round::Phase::kVoting && !round.answered[participant.place];
       LOCKSTEP_CHECK(!votes || participant.shaken || config_.broken.free_by_timeout,
                      "a vote is awaited from a run that nobody shook hands with (R15)");

@@ -70,6 +70,8 @@ void Core::Delivered(ParticipantIndex participant, RoundId round, bool commit,
   record.delivery_under_way = false;
   record.delivery_pause = kFirstRetry;
   record.outbox.pop_front();
+  // A Fence that is under way may have seen the state before: its answer is no news any more.
+  if (record.fence_under_way) ++record.handshakes_lost;
   if (commit) record.applied = std::max(record.applied, round);
   if (record.in_doubt == round) {
     // Behind a round that was in doubt there may be another one: ask again.

@@ -175,6 +175,7 @@ void Core::Recover(ParticipantIndex participant, const Report& report) {
     }
   }
   if (report.prepared.is_none() || keeps || owed(report.prepared)) return;
+  LOCKSTEP_CHECK(report.prepared > record.durable, "in doubt about what is durable");
   const bool undecided = record.round != kNoRound && rounds_[record.round]->id == report.prepared;
   if (undecided) return;
   Deliver(participant, {report.prepared, /*commit=*/false, kKeepAll, now_.monotonic});
@@ -207,12 +208,6 @@ void Core::On(const StatusAnswered& event) {
   record.round_trip = now_.monotonic - record.status_sent;
   LearnFrom(p, event.report);
   if (dead_) return;
-  if (event.report.durable < record.durable_at_status) {
-    return Refuse(p,
-                  absl::StrCat("lost data: ", Describe(record.durable_at_status),
-                               " was durable, now only ", Describe(event.report.durable)),
-                  /*alarm=*/true);
-  }
   if (!record.reachable) {
     record.reachable = true;
     record.next_fence = now_.monotonic;
@@ -263,7 +258,6 @@ void Core::SendStatusTo(ParticipantIndex participant) {
   record.status_under_way = true;
   record.status_sent = now_.monotonic;
   record.next_status = now_.monotonic + kStatusInterval;
-  record.durable_at_status = record.durable;
   record.rounds_sent_at_status = record.rounds_sent;
   record.idle_at_status = record.shaken && record.has_nothing_to_do();
   Emit(SendStatus{participant});

@@ -54,7 +54,6 @@ void Invariants::See(const PrepareFailed& event) {
   Participant& participant = participants_[event.participant];
   if (participant.open != event.round) return;
   participant.needs_fence = true;
-  participant.fence_is_late = participant.fence_under_way;
 }
 
 void Invariants::See(const DecisionDurable& event) { decisions_[event.round].durable = true; }
@@ -86,19 +85,15 @@ void Invariants::See(const FenceAnswered& event) {
   Participant& participant = participants_[event.participant];
   participant.fence_under_way = false;
   participant.was_fenced = true;
-  if (!participant.fence_is_late) participant.needs_fence = false;
-  participant.fence_is_late = false;
   SeeDurable(event.participant, event.report.durable);
 }
 
 void Invariants::See(const FenceFailed& event) {
   participants_[event.participant].fence_under_way = false;
-  participants_[event.participant].fence_is_late = false;
 }
 
 void Invariants::See(const FenceRefused& event) {
   participants_[event.participant].fence_under_way = false;
-  participants_[event.participant].fence_is_late = false;
 }
 
 void Invariants::See(const StatusAnswered& event) {
@@ -121,9 +116,13 @@ void Invariants::See(const SendPrepare& effect) {
   LOCKSTEP_CHECK(participant.last_sent < effect.round, "round numbers grow (R2)");
   LOCKSTEP_CHECK(participant.open.is_none() && !participant.delivery_under_way,
                  "a participant that is not free (R14)");
-  LOCKSTEP_CHECK(!participant.needs_fence, "a round without a handshake (R15)");
+  LOCKSTEP_CHECK(!participant.needs_fence || participant.was_fenced,
+                 "a round without a handshake (R15)");
+  LOCKSTEP_CHECK(!participant.fence_under_way, "a round while a Fence is under way (R15)");
   LOCKSTEP_CHECK(!effect.branches.empty(), "a Prepare of nothing");
   participant.last_sent = effect.round;
+  participant.needs_fence = false;
+  participant.was_fenced = false;
   participant.open = effect.round;
   for (const PreparedBranch& branch : effect.branches) {
     LOCKSTEP_CHECK(open_.contains(branch.transaction), "sent after its end");

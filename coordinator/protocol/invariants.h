@@ -33,9 +33,8 @@ class Invariants {
 
  private:
   struct Participant {
-    bool was_fenced = false;
     bool fence_under_way = false;
-    bool fence_is_late = false;  // asked for before the reason for the next one came up
+    bool was_fenced = false;  // since the last Prepare, or since the start if there was none
     bool needs_fence = true;
     bool status_under_way = false;
     bool delivery_under_way = false;

@@ -61,7 +61,6 @@ struct ParticipantRecord {
   bool status_under_way = false;
   bool idle_at_status = false;
   uint64_t rounds_sent_at_status = 0;
-  RoundId durable_at_status;
   absl::Duration status_sent;
   absl::Duration next_status;
   absl::Duration round_trip;

@@ -1,0 +1,51 @@
+// All chaos of a simulation in one struct.
+#ifndef LOCKSTEP_TESTS_SIMULATION_OPTIONS_H_
+#define LOCKSTEP_TESTS_SIMULATION_OPTIONS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "coordinator/protocol/config.h"
+#include "tests/simulation/random.h"
+
+namespace lockstep::simulation {
+
+struct Options {
+  std::vector<uint32_t> replicas = {1, 1};  // per database
+  int clients = 4;
+  int steps = 600;
+
+  // Chances per step.
+  double participant_crash = 0;
+  double power_loss = 0.5;  // of a crash: power, else only the process
+  double coordinator_crash = 0;
+  double second_coordinator = 0;  // a new one starts while the old one lives
+  double time_jump = 0.01;
+  double idle_sync = 0.02;
+
+  // Chances per message.
+  double lose_request = 0;
+  double lose_answer = 0;
+  double repeat_request = 0;
+  double delay = 0.2;  // stays where it is although it was picked
+
+  // Chances per place inside a participant's handler, and per decision write.
+  double crash_inside = 0;
+  double write_fails = 0;  // half of those are written all the same
+
+  // Chances per branch or transaction.
+  double vote_defer = 0.02;
+  double nondeterministic = 0.03;  // its replicas disagree
+  double short_deadline = 0.1;
+
+  coordinator::BrokenRules broken;
+  bool is_broken = false;  // only what the world sees counts then, not what the protocol checks
+  bool trace = false;
+};
+
+// A calm, lossy, crashing or wild world, by the seed.
+Options DrawOptions(uint64_t seed);
+
+}  // namespace lockstep::simulation
+
+#endif  // LOCKSTEP_TESTS_SIMULATION_OPTIONS_H_

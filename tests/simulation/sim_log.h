@@ -1,0 +1,65 @@
+// The decision log in a simulation.
+#ifndef LOCKSTEP_TESTS_SIMULATION_SIM_LOG_H_
+#define LOCKSTEP_TESTS_SIMULATION_SIM_LOG_H_
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "coordinator/protocol/config.h"
+#include "coordinator/protocol/effect.h"
+#include "tests/simulation/model.h"
+
+namespace lockstep::simulation {
+
+// Outlives its coordinators. Every write is durable when it returns; one by a coordinator of an
+// older term than the log's is refused.
+class SimLog {
+ public:
+  explicit SimLog(size_t participants) : known_(participants) {}
+
+  // A coordinator starts: a new term, then all that is there.
+  coordinator::StartState Open(uint64_t random_seed) {
+    coordinator::StartState start;
+    start.term = ++term_;
+    start.participants = known_;
+    for (const auto& [round, record] : records_) start.kept.push_back({round, record.kept});
+    start.clock_floor = clock_floor_;
+    start.random_seed = random_seed;
+    return start;
+  }
+
+  bool Write(Term term, const coordinator::LogDecision& record) {
+    if (term < term_) return false;
+    records_[record.round] = record;
+    for (const coordinator::KeptBranches& kept : record.kept) {
+      RoundId& last = known_[kept.participant].last_kept;
+      last = std::max(last, record.round);
+    }
+    clock_floor_ = std::max(clock_floor_, record.latest_clock);
+    return true;
+  }
+
+  bool Forget(Term term, RoundId round) {
+    if (term < term_) return false;
+    records_.erase(round);
+    return true;
+  }
+  bool RecordDurable(Term term, ParticipantIndex participant, RoundId durable) {
+    if (term < term_) return false;
+    known_[participant].durable = durable;
+    return true;
+  }
+
+  size_t size() const { return records_.size(); }
+
+ private:
+  Term term_ = 0;
+  std::map<RoundId, coordinator::LogDecision> records_;
+  std::vector<coordinator::KnownParticipant> known_;
+  absl::Time clock_floor_ = absl::UnixEpoch();
+};
+
+}  // namespace lockstep::simulation
+
+#endif  // LOCKSTEP_TESTS_SIMULATION_SIM_LOG_H_

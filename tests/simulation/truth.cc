@@ -1,0 +1,145 @@
+#include "tests/simulation/truth.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace lockstep::simulation {
+
+using coordinator::Ending;
+using coordinator::EndingReason;
+using coordinator::KeptBranches;
+
+void Truth::Violate(const std::string& what) {
+  if (!violation_) violation_ = what;
+}
+
+void Truth::Submitted(TransactionHandle transaction,
+                      absl::InlinedVector<ParticipantIndex, 4> participants) {
+  transactions_[transaction].participants = std::move(participants);
+}
+
+void Truth::Sent(const coordinator::SendPrepare& prepare) {
+  sheets_[{prepare.round, prepare.participant}].branches = prepare.branches;
+}
+
+void Truth::Voted(const coordinator::PrepareAnswered& answer) {
+  Sheet& sheet = sheets_[{answer.round, answer.participant}];
+  if (sheet.votes && !std::equal(sheet.votes->begin(), sheet.votes->end(), answer.votes.begin(),
+                                 answer.votes.end(), [](const Vote& a, const Vote& b) {
+                                   return a.kind == b.kind && a.digest == b.digest;
+                                 })) {
+    Violate("a participant voted twice on a round, and differently");
+  }
+  sheet.votes = answer.votes;
+}
+
+void Truth::Decided(const coordinator::LogDecision& record) {
+  ++decided_rounds_;
+  for (const TransactionHandle transaction : record.committed) {
+    if (!committed_.emplace(transaction, record.round).second) {
+      Violate("a transaction was decided twice");
+    }
+    if (aborted_.contains(transaction)) Violate("told ABORTED, and decided afterwards");
+    for (const ParticipantIndex p : transactions_[transaction].participants) {
+      const bool kept = std::any_of(record.kept.begin(), record.kept.end(),
+                                    [p](const KeptBranches& k) { return k.participant == p; });
+      if (!kept) Violate("committed, but one of its participants keeps nothing");
+    }
+  }
+  for (const KeptBranches& kept : record.kept) DecideAt(kept, record);
+}
+
+// Every branch that is kept is of a committed transaction, and ran as serial execution would.
+void Truth::DecideAt(const KeptBranches& kept, const coordinator::LogDecision& record) {
+  const ParticipantIndex p = kept.participant;
+  const Sheet& sheet = sheets_[{record.round, p}];
+  if (!sheet.votes) return Violate("keeps branches whose votes nobody has");
+  Rows rows = decided_[p].empty() ? Rows{} : decided_[p].back().after;
+  size_t next = 0;
+  for (size_t i = 0; i < sheet.branches.size() && i < kept.cut; ++i) {
+    const Vote& vote = (*sheet.votes)[i];
+    if (vote.kind != Vote::Kind::kYes) continue;
+    const Vote serial = Execute(sheet.branches[i], databases_[p], p, &rows);
+    if (serial.kind != vote.kind || serial.digest != vote.digest) {
+      Violate("a vote that was used is not that of serial execution");
+    }
+    const auto& committed = record.committed;
+    const auto found = std::find(committed.begin(), committed.end(), sheet.branches[i].transaction);
+    if (found == committed.end()) {
+      Violate("keeps a branch of a transaction that did not commit");
+    } else if (static_cast<size_t>(found - committed.begin()) < next) {
+      Violate("participants have different orders");
+    } else {
+      next = static_cast<size_t>(found - committed.begin()) + 1;
+    }
+  }
+  const RoundId last = decided_[p].empty() ? RoundId() : decided_[p].back().round;
+  if (record.round <= last) Violate("rounds at a participant do not grow");
+  decided_[p].push_back({record.round, rows});
+}
+
+void Truth::Told(const coordinator::Complete& complete) {
+  const auto committed = committed_.find(complete.transaction);
+  if (complete.ending != Ending::kCommitted) {
+    if (committed != committed_.end()) Violate("told ABORTED, though decided");
+    aborted_.insert(complete.transaction);
+    if (complete.reason == EndingReason::kVoteNo) CheckNo(complete);
+    return;
+  }
+  if (committed == committed_.end() || committed->second != complete.round) {
+    return Violate("told COMMITTED, and not decided");
+  }
+  for (const ParticipantIndex p : transactions_[complete.transaction].participants) {
+    answered_[p] = std::max(answered_[p], complete.round);
+  }
+}
+
+// A NO that was answered was judged on committed state: no YES before it was undone.
+void Truth::CheckNo(const coordinator::Complete& complete) {
+  const Sheet& sheet = sheets_[{complete.round, complete.participant}];
+  if (!sheet.votes) return Violate("a NO that nobody voted");
+  for (size_t i = 0; i < sheet.branches.size(); ++i) {
+    if (sheet.branches[i].transaction == complete.transaction) {
+      if ((*sheet.votes)[i].kind != Vote::Kind::kNo) Violate("a NO that was no NO");
+      return;
+    }
+    const auto committed = committed_.find(sheet.branches[i].transaction);
+    const bool undone = committed == committed_.end() || committed->second != complete.round;
+    if ((*sheet.votes)[i].kind == Vote::Kind::kYes && undone) {
+      Violate("a NO was judged on what was undone");
+    }
+  }
+  Violate("a NO of a branch that was not sent");
+}
+
+RoundId Truth::LastDecided(ParticipantIndex participant) const {
+  return decided_[participant].empty() ? RoundId() : decided_[participant].back().round;
+}
+
+void Truth::Executes(ParticipantIndex participant, const Storage& storage) {
+  if (storage.applied_round() != LastDecided(participant)) {
+    Violate(absl::StrCat("participant ", participant,
+                         " runs a round before all that was decided is visible (R14)"));
+  }
+}
+
+void Truth::Check(ParticipantIndex participant, const Storage& storage) {
+  const std::vector<DecidedRound>& decided = decided_[participant];
+  const std::vector<AppliedRound>& applied = storage.applied();
+  if (applied.size() > decided.size()) {
+    return Violate(absl::StrCat("participant ", participant, " shows what was not decided"));
+  }
+  if (!applied.empty()) {
+    const DecidedRound& same = decided[applied.size() - 1];
+    if (same.round != applied.back().round || same.after != applied.back().after) {
+      Violate(absl::StrCat("participant ", participant, " is not a prefix of the decided order"));
+    }
+  }
+  if (applied.size() < decided.size() && !storage.CanFind(decided[applied.size()].round)) {
+    Violate(
+        absl::StrCat("participant ", participant, " holds no trace of a branch that was decided"));
+  }
+}
+
+}  // namespace lockstep::simulation

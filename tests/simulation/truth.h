@@ -1,0 +1,76 @@
+// What really was decided and told, and the checks against it.
+#ifndef LOCKSTEP_TESTS_SIMULATION_TRUTH_H_
+#define LOCKSTEP_TESTS_SIMULATION_TRUTH_H_
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "coordinator/protocol/effect.h"
+#include "coordinator/protocol/event.h"
+#include "tests/simulation/sim_participant.h"
+
+namespace lockstep::simulation {
+
+// RULES.md's invariants that span coordinators and participants. Knows all; the simulated do not.
+class Truth {
+ public:
+  explicit Truth(std::vector<DatabaseIndex> databases)
+      : databases_(std::move(databases)),
+        decided_(databases_.size()),
+        answered_(databases_.size()) {}
+
+  const std::optional<std::string>& violation() const { return violation_; }
+  void Violate(const std::string& what);
+
+  // What coordinators do.
+  void Submitted(TransactionHandle transaction,
+                 absl::InlinedVector<ParticipantIndex, 4> participants);
+  void Sent(const coordinator::SendPrepare& prepare);
+  void Voted(const coordinator::PrepareAnswered& answer);
+  void Decided(const coordinator::LogDecision& record);  // is durable
+  void Told(const coordinator::Complete& complete);
+
+  // What participants do.
+  void Executes(ParticipantIndex participant, const Storage& storage);
+  void Check(ParticipantIndex participant, const Storage& storage);
+
+  // A read that is sent now has to show this round.
+  RoundId MustShow(ParticipantIndex participant) const { return answered_[participant]; }
+  RoundId LastDecided(ParticipantIndex participant) const;
+  size_t decided_rounds() const { return decided_rounds_; }
+  size_t committed() const { return committed_.size(); }
+  size_t aborted() const { return aborted_.size(); }
+
+ private:
+  struct DecidedRound {
+    RoundId round;
+    Rows after = {};
+  };
+  struct Sheet {  // a round at one participant
+    std::vector<PreparedBranch> branches;
+    std::optional<std::vector<Vote>> votes;
+  };
+  struct Transaction {
+    absl::InlinedVector<ParticipantIndex, 4> participants;
+  };
+
+  void DecideAt(const coordinator::KeptBranches& kept, const coordinator::LogDecision& record);
+  void CheckNo(const coordinator::Complete& complete);
+
+  const std::vector<DatabaseIndex> databases_;  // by participant
+  std::vector<std::vector<DecidedRound>> decided_;
+  std::vector<RoundId> answered_;
+  std::map<TransactionHandle, Transaction> transactions_;
+  std::map<std::pair<RoundId, ParticipantIndex>, Sheet> sheets_;
+  std::map<TransactionHandle, RoundId> committed_;
+  std::set<TransactionHandle> aborted_;
+  size_t decided_rounds_ = 0;
+  std::optional<std::string> violation_;
+};
+
+}  // namespace lockstep::simulation
+
+#endif  // LOCKSTEP_TESTS_SIMULATION_TRUTH_H_

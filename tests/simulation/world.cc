@@ -1,0 +1,174 @@
+#include "tests/simulation/world.h"
+#include "tests/simulation/trace.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace lockstep::simulation {
+namespace {
+
+// How long, in simulated time, a quiet world may take to come to rest.
+constexpr absl::Duration kLongestUnrest = absl::Seconds(120);
+
+std::vector<DatabaseIndex> DatabasesOf(const Options& options) {
+  std::vector<DatabaseIndex> databases;
+  for (DatabaseIndex database = 0; database < options.replicas.size(); ++database) {
+    databases.insert(databases.end(), options.replicas[database], database);
+  }
+  return databases;
+}
+
+}  // namespace
+
+World::World(Options options, uint64_t seed)
+    : options_(std::move(options)),
+      random_(seed),
+      truth_(DatabasesOf(options_)),
+      log_(DatabasesOf(options_).size()),
+      clients_(static_cast<size_t>(options_.clients)) {
+  config_.broken = options_.broken;
+  config_.round_caps.transactions = static_cast<uint32_t>(1 + random_.Below(8));
+  for (const DatabaseIndex database : DatabasesOf(options_)) {
+    const auto p = static_cast<ParticipantIndex>(participants_.size());
+    const bool is_master =
+        config_.participants.empty() || config_.participants.back().database != database;
+    config_.participants.push_back({absl::StrCat("node", p), database, is_master});
+    SimParticipant::Observer observer;
+    observer.on_execute = [this](ParticipantIndex index) {
+      truth_.Executes(index, participants_[index]->storage());
+    };
+    observer.on_violation = [this](const std::string& what) { truth_.Violate(what); };
+    participants_.push_back(
+        std::make_unique<SimParticipant>(p, database, &options_, &random_, std::move(observer)));
+    participants_.back()->Start();
+  }
+}
+
+std::optional<std::string> World::Run() {
+  StartCoordinator();
+  for (int step = 0; step < options_.steps && !truth_.violation(); ++step) {
+    Break();
+    Step();
+  }
+  StopFaults();
+  const absl::Duration end = now_ + kLongestUnrest;
+  while (!truth_.violation() && !AtRest()) {
+    if (now_ > end) {
+      truth_.Violate("no rest after the faults have stopped: " + Unrest());
+      break;
+    }
+    Step();
+  }
+  return truth_.violation();
+}
+
+void World::Step() {
+  now_ +=
+      ending_ ? absl::Milliseconds(1 + random_.Below(20)) : absl::Microseconds(random_.Below(2000));
+  const uint64_t deliveries = 1 + random_.Below(4);
+  for (uint64_t i = 0; i < deliveries && !network_.empty(); ++i) DeliverOne();
+  FailOverdueCalls();
+  for (size_t i = 0; i < coordinators_.size(); ++i) {
+    if (coordinators_[i]->alive && random_.Chance(0.6)) RunLog(i);
+    if (coordinators_[i]->alive && random_.Chance(0.7)) RunCoordinator(i);
+  }
+  for (size_t client = 0; client < clients_.size(); ++client) {
+    if (!ending_ && !clients_[client].busy && random_.Chance(0.3)) RunClient(client);
+  }
+  for (const auto& participant : participants_) {
+    if (participant->alive() && random_.Chance(options_.idle_sync)) participant->Idle();
+  }
+  Restart();
+  Check();
+}
+
+void World::Break() {
+  for (const auto& participant : participants_) {
+    if (participant->alive() && random_.Chance(options_.participant_crash)) {
+      Trace("crash of a participant");
+      participant->Crash(random_.Chance(options_.power_loss));
+    }
+  }
+  for (size_t i = 0; i < coordinators_.size(); ++i) {
+    if (coordinators_[i]->alive && random_.Chance(options_.coordinator_crash)) EndCoordinator(i);
+  }
+  if (random_.Chance(options_.second_coordinator)) StartCoordinator();
+  if (random_.Chance(options_.time_jump)) now_ += absl::Milliseconds(random_.Below(2000));
+  if (random_.Chance(options_.time_jump)) {
+    skew_ += absl::Milliseconds(random_.Below(4000)) - absl::Seconds(2);
+  }
+}
+
+void World::Restart() {
+  for (const auto& participant : participants_) {
+    if (participant->alive() || !random_.Chance(ending_ ? 1 : 0.1)) continue;
+    participant->Start();
+    Trace("start of a participant");
+  }
+  bool any = false;
+  for (const auto& coordinator : coordinators_) any = any || coordinator->alive;
+  if (!any && random_.Chance(ending_ ? 1 : 0.1)) StartCoordinator();
+}
+
+void World::StopFaults() {
+  ending_ = true;
+  options_.participant_crash = 0;
+  options_.coordinator_crash = 0;
+  options_.second_coordinator = 0;
+  options_.time_jump = 0;
+  options_.lose_request = 0;
+  options_.lose_answer = 0;
+  options_.repeat_request = 0;
+  options_.delay = 0;
+  options_.crash_inside = 0;
+  options_.write_fails = 0;
+  options_.vote_defer = 0;
+  options_.idle_sync = 0.3;
+}
+
+bool World::AtRest() { return Unrest().empty(); }
+
+// What keeps the world from rest; empty if nothing does.
+std::string World::Unrest() {
+  if (!network_.empty()) return "messages are under way";
+  for (const auto& participant : participants_) {
+    if (!participant->alive()) return "a participant is down";
+  }
+  for (ParticipantIndex p = 0; p < participants_.size(); ++p) {
+    const participant::State& state = participants_[p]->state();
+    if (state.phase != participant::RoundPhase::kIdle) {
+      return absl::StrCat("participant ", p, " holds round ", state.round.value());
+    }
+    if (state.applied != truth_.LastDecided(p)) {
+      return absl::StrCat("participant ", p, " does not show all that was decided");
+    }
+  }
+  for (const Client& client : clients_) {
+    if (client.busy) return absl::StrCat("transaction ", client.transaction, " is not answered");
+  }
+  size_t alive = 0;
+  for (const auto& coordinator : coordinators_) {
+    if (!coordinator->alive) continue;
+    ++alive;
+    const coordinator::View view = coordinator->protocol.GetView();
+    for (ParticipantIndex p = 0; p < participants_.size(); ++p) {
+      if (view.participants[p].free) continue;
+      return absl::StrCat("participant ", p, " is not free: ", view.participants[p].reason);
+    }
+    if (view.queue_length + view.rounds_in_flight > 0) return "a coordinator is at work";
+    if (view.undelivered_decisions > 0) return "a decision is kept";
+    if (!coordinator->inbox.empty() || !coordinator->housekeeping.empty()) return "work is waiting";
+  }
+  if (alive != 1) return absl::StrCat(alive, " coordinators are alive");
+  if (log_.size() > 0) return "the log is not empty";
+  return "";
+}
+
+void World::Check() {
+  for (ParticipantIndex p = 0; p < participants_.size(); ++p) {
+    truth_.Check(p, participants_[p]->storage());
+  }
+}
+
+}  // namespace lockstep::simulation

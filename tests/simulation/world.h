@@ -1,0 +1,120 @@
+// A whole cluster in one thread, from one seed.
+#ifndef LOCKSTEP_TESTS_SIMULATION_WORLD_H_
+#define LOCKSTEP_TESTS_SIMULATION_WORLD_H_
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "coordinator/protocol/invariants.h"
+#include "coordinator/protocol/protocol.h"
+#include "tests/simulation/message.h"
+#include "tests/simulation/options.h"
+#include "tests/simulation/sim_log.h"
+#include "tests/simulation/sim_participant.h"
+#include "tests/simulation/truth.h"
+
+namespace lockstep::simulation {
+
+// Coordinators come and go over one log; participants crash and come back over their disks; every
+// message waits until the world delivers, drops, repeats or delays it. After each step the truth is
+// checked. In the end faults stop, and everything has to come to rest.
+//
+//   World world(DrawOptions(seed), seed);
+//   if (auto violation = world.Run()) ...
+class World {
+ public:
+  World(Options options, uint64_t seed);
+
+  // The first broken rule, or nothing.
+  std::optional<std::string> Run();
+
+  const Truth& truth() const { return truth_; }
+  size_t coordinators() const { return coordinators_.size(); }
+
+ private:
+  struct Call {
+    Request::Kind kind = Request::Kind::kStatus;
+    ParticipantIndex participant = 0;
+    RoundId round;
+    RoundId must_show;  // of a read
+    size_t client = 0;  // of a read
+    absl::Duration fails_at;
+    coordinator::CallFailure failure = coordinator::CallFailure::kTimeout;
+  };
+  struct Coordinator {
+    Coordinator(const coordinator::Config& config, const coordinator::StartState& start)
+        : term(start.term), protocol(config, start), invariants(config, start) {}
+    const Term term;
+    bool alive = true;
+    coordinator::Protocol protocol;
+    coordinator::Invariants invariants;
+    std::vector<coordinator::Event> inbox;
+    std::vector<coordinator::LogDecision> writes;
+    std::vector<coordinator::Effect> housekeeping;  // ForgetDecision, RecordDurable
+    std::map<CallId, Call> calls;
+    absl::Duration next_tick;
+  };
+  struct Client {
+    bool busy = false;
+    size_t coordinator = 0;
+    TransactionHandle transaction = 0;
+  };
+  using Message = std::variant<Request, Answer>;
+
+  // world.cc: the run.
+  void Step();
+  void Break();
+  void Restart();
+  bool AtRest();
+  void StopFaults();
+  std::string Unrest();
+  void Check();
+
+  // world_network.cc
+  void DeliverOne();
+  void Deliver(Request request);
+  void Deliver(const Answer& answer);
+  void LoseCall(const Request& request, coordinator::CallFailure failure);
+  void FailOverdueCalls();
+  void Fail(Coordinator* coordinator, const Call& call, coordinator::CallFailure failure);
+  void Answered(Coordinator* coordinator, const Call& call, const Answer& answer);
+
+  // world_coordinator.cc
+  void StartCoordinator();
+  void EndCoordinator(size_t index);
+  void RunCoordinator(size_t index);
+  void RunLog(size_t index);
+  void CarryOut(size_t index, std::vector<coordinator::Effect> effects);
+  void Send(size_t index, Request request, absl::Duration timeout);
+  void RunClient(size_t client);
+  void SubmitTransaction(size_t client);
+  void SendRead(size_t client);
+  void EndClient(const coordinator::Complete& complete);
+  coordinator::Now now() const { return {now_, absl::FromUnixSeconds(1700000000) + now_ + skew_}; }
+
+  template <typename... Parts>
+  void Trace(const Parts&... parts);
+
+  Options options_;
+  Random random_;
+  Truth truth_;
+  coordinator::Config config_;
+  SimLog log_;
+  std::vector<std::unique_ptr<SimParticipant>> participants_;
+  std::vector<std::unique_ptr<Coordinator>> coordinators_;
+  std::vector<Client> clients_;
+  std::vector<Message> network_;
+  absl::Duration now_ = absl::Seconds(1);
+  absl::Duration skew_;  // of the wall clock, which may jump
+  CallId next_call_ = 1;
+  TransactionHandle next_transaction_ = 1;
+  bool ending_ = false;
+};
+
+}  // namespace lockstep::simulation
+
+#endif  // LOCKSTEP_TESTS_SIMULATION_WORLD_H_

@@ -1,0 +1,205 @@
+// Coordinators and clients of a simulated world.
+#include <utility>
+
+#include "tests/simulation/trace.h"
+#include "tests/simulation/world.h"
+
+namespace lockstep::simulation {
+
+using coordinator::Effect;
+using coordinator::Event;
+
+namespace {
+
+constexpr absl::Duration kCallTimeout = absl::Seconds(1);
+constexpr absl::Duration kReadTimeout = absl::Milliseconds(500);
+
+}  // namespace
+
+void World::StartCoordinator() {
+  const coordinator::StartState start = log_.Open(random_.Next());
+  coordinators_.push_back(std::make_unique<Coordinator>(config_, start));
+  Trace("start of coordinator ", coordinators_.size() - 1, " with term ", start.term);
+  std::vector<Effect> effects;
+  coordinators_.back()->protocol.Start(now(), &effects);
+  if (!options_.is_broken) coordinators_.back()->invariants.ObserveStart(effects);
+  CarryOut(coordinators_.size() - 1, std::move(effects));
+}
+
+void World::EndCoordinator(size_t index) {
+  Coordinator& coordinator = *coordinators_[index];
+  Trace("end of coordinator ", index);
+  coordinator.alive = false;
+  // What was on its way to the disk may get there.
+  for (const coordinator::LogDecision& record : coordinator.writes) {
+    if (random_.Chance(0.5) && log_.Write(coordinator.term, record)) truth_.Decided(record);
+  }
+  for (Client& client : clients_) {
+    if (client.busy && client.coordinator == index) client.busy = false;
+  }
+}
+
+void World::RunCoordinator(size_t index) {
+  Coordinator& coordinator = *coordinators_[index];
+  if (coordinator.next_tick <= now_) {
+    coordinator.inbox.emplace_back(coordinator::Tick{});
+    coordinator.next_tick = now_ + coordinator::kTickInterval;
+  }
+  if (coordinator.inbox.empty()) return;
+  const std::vector<Event> events = std::exchange(coordinator.inbox, {});
+  std::vector<Effect> effects;
+  coordinator.protocol.StepAll(events, now(), &effects);
+  if (!options_.is_broken) {
+    coordinator.invariants.ObserveAll(events, effects);
+    coordinator.protocol.CheckInvariants();
+  }
+  CarryOut(index, std::move(effects));
+}
+
+void World::CarryOut(size_t index, std::vector<Effect> effects) {
+  Coordinator& coordinator = *coordinators_[index];
+  for (Effect& effect : effects) {
+    Trace("c", index, " ", Describe(effect));
+    Request request;
+    if (auto* prepare = std::get_if<coordinator::SendPrepare>(&effect)) {
+      truth_.Sent(*prepare);
+      request.kind = Request::Kind::kPrepare;
+      request.participant = prepare->participant;
+      request.round = prepare->round;
+      request.branches = std::move(prepare->branches);
+      Send(index, std::move(request), prepare->vote_deadline - now_);
+    } else if (auto* record = std::get_if<coordinator::LogDecision>(&effect)) {
+      coordinator.writes.push_back(std::move(*record));
+    } else if (auto* commit = std::get_if<coordinator::SendCommit>(&effect)) {
+      request.kind = Request::Kind::kCommit;
+      request.participant = commit->participant;
+      request.round = commit->round;
+      request.cut = commit->cut;
+      Send(index, std::move(request), kCallTimeout);
+    } else if (auto* rollback = std::get_if<coordinator::SendRollback>(&effect)) {
+      request.kind = Request::Kind::kRollback;
+      request.participant = rollback->participant;
+      request.round = rollback->round;
+      Send(index, std::move(request), kCallTimeout);
+    } else if (auto* fence = std::get_if<coordinator::SendFence>(&effect)) {
+      request.kind = Request::Kind::kFence;
+      request.participant = fence->participant;
+      Send(index, std::move(request), kCallTimeout);
+    } else if (auto* status = std::get_if<coordinator::SendStatus>(&effect)) {
+      request.kind = Request::Kind::kStatus;
+      request.participant = status->participant;
+      Send(index, std::move(request), coordinator::kStatusTimeout);
+    } else if (auto* complete = std::get_if<coordinator::Complete>(&effect)) {
+      truth_.Told(*complete);
+      EndClient(*complete);
+    } else if (auto* alarm = std::get_if<coordinator::Alarm>(&effect)) {
+      truth_.Violate("alarm: " + alarm->reason);
+    } else if (std::holds_alternative<coordinator::Fatal>(effect)) {
+      EndCoordinator(index);
+      return;
+    } else if (std::holds_alternative<coordinator::ForgetDecision>(effect) ||
+               std::holds_alternative<coordinator::RecordDurable>(effect)) {
+      coordinator.housekeeping.push_back(std::move(effect));
+    }
+  }
+}
+
+void World::Send(size_t index, Request request, absl::Duration timeout) {
+  Coordinator& coordinator = *coordinators_[index];
+  request.call = next_call_++;
+  request.coordinator = index;
+  request.term = coordinator.term;
+  Call call;
+  call.kind = request.kind;
+  call.participant = request.participant;
+  call.round = request.round;
+  call.fails_at = now_ + timeout;
+  coordinator.calls[request.call] = call;
+  network_.emplace_back(std::move(request));
+}
+
+// One batch of the log's thread.
+void World::RunLog(size_t index) {
+  Coordinator& coordinator = *coordinators_[index];
+  for (const coordinator::LogDecision& record : std::exchange(coordinator.writes, {})) {
+    const bool fails = random_.Chance(options_.write_fails);
+    const bool arrives = !fails || random_.Chance(0.5);
+    const bool written = arrives && log_.Write(coordinator.term, record);
+    if (written) truth_.Decided(record);
+    if (fails || !written) {
+      Trace("c", index, " write fails, written: ", written);
+      coordinator.inbox.emplace_back(coordinator::DecisionFailed{record.round, "as told to"});
+    } else {
+      coordinator.inbox.emplace_back(coordinator::DecisionDurable{record.round});
+    }
+  }
+  for (const Effect& effect : std::exchange(coordinator.housekeeping, {})) {
+    bool written = true;
+    if (const auto* forget = std::get_if<coordinator::ForgetDecision>(&effect)) {
+      written = log_.Forget(coordinator.term, forget->round);
+    } else if (const auto* durable = std::get_if<coordinator::RecordDurable>(&effect)) {
+      written = log_.RecordDurable(coordinator.term, durable->participant, durable->durable);
+    }
+    if (!written) return EndCoordinator(index);
+  }
+}
+
+void World::RunClient(size_t client) {
+  std::vector<size_t> alive;
+  for (size_t i = 0; i < coordinators_.size(); ++i) {
+    if (coordinators_[i]->alive) alive.push_back(i);
+  }
+  if (alive.empty()) return;
+  // Mostly the newest; an old one that still lives is asked too.
+  clients_[client].coordinator =
+      random_.Chance(0.7) ? alive.back() : alive[random_.Below(alive.size())];
+  if (random_.Chance(0.3)) {
+    SendRead(client);
+  } else {
+    SubmitTransaction(client);
+  }
+}
+
+void World::SubmitTransaction(size_t client) {
+  coordinator::Submit submit;
+  submit.transaction = next_transaction_++;
+  if (random_.Chance(options_.nondeterministic)) submit.transaction |= kNondeterministicBit;
+  const uint64_t databases = options_.replicas.size();
+  uint64_t chosen = random_.Below(uint64_t{1} << databases);
+  if (chosen == 0) chosen = (uint64_t{1} << databases) - 1;
+  for (ParticipantIndex p = 0; p < participants_.size(); ++p) {
+    if ((chosen >> config_.participants[p].database & 1) != 0) submit.participants.push_back(p);
+  }
+  submit.bytes = 100;
+  submit.deadline =
+      now_ + (random_.Chance(options_.short_deadline) ? absl::Milliseconds(random_.Below(200))
+                                                      : absl::Seconds(1 + random_.Below(10)));
+  clients_[client].busy = true;
+  clients_[client].transaction = submit.transaction;
+  truth_.Submitted(submit.transaction, submit.participants);
+  coordinators_[clients_[client].coordinator]->inbox.emplace_back(std::move(submit));
+}
+
+void World::SendRead(size_t client) {
+  const size_t index = clients_[client].coordinator;
+  const auto database = static_cast<DatabaseIndex>(random_.Below(options_.replicas.size()));
+  const auto route = coordinators_[index]->protocol.RouteRead(database);
+  if (!route) return;
+  Request request;
+  request.kind = Request::Kind::kRead;
+  request.participant = route->participant;
+  request.round = route->least_round;
+  clients_[client].busy = true;
+  Send(index, std::move(request), kReadTimeout);
+  Call& call = coordinators_[index]->calls.rbegin()->second;
+  call.client = client;
+  call.must_show = truth_.MustShow(route->participant);
+}
+
+void World::EndClient(const coordinator::Complete& complete) {
+  for (Client& client : clients_) {
+    if (client.busy && client.transaction == complete.transaction) client.busy = false;
+  }
+}
+
+}  // namespace lockstep::simulation
