@@ -6,7 +6,7 @@
 #include "common/rpc/channel.h"
 #include "common/rpc/error_details.h"
 #include "common/rpc/node_metadata.h"
-#include "common/rpc/utf8.h"
+#include "common/utf8.h"
 
 namespace lockstep::coordinator {
 namespace {
@@ -30,13 +30,13 @@ FailedCall NoAnswer(const grpc::Status& status, const std::string& node_id,
     failed.failure = CallFailure::kUnavailable;
     failed.error.reason = Reason::kParticipantUnavailable;
     failed.error.message =
-        "no connection to participant " + node_id + ": " + rpc::ValidUtf8(status.error_message());
+        "no connection to participant " + node_id + ": " + MakeValidUtf8(status.error_message());
   } else {
     failed.failure = CallFailure::kRefused;
     failed.error.reason = Reason::kInvariantBroken;
     failed.error.message = "participant " + node_id + " answered with code " +
                            std::to_string(status.error_code()) +
-                           " and no reason: " + rpc::ValidUtf8(status.error_message());
+                           " and no reason: " + MakeValidUtf8(status.error_message());
   }
   return failed;
 }
@@ -118,12 +118,12 @@ void ParticipantClient::Rollback(const v1::RollbackRequest& request, absl::Durat
 
 void ParticipantClient::Fence(const v1::FenceRequest& request, absl::Duration timeout,
                               OnAnswer<v1::FenceResponse> done) {
-  Start(&Service::Stub::PrepareAsyncFence, request, timeout, true, std::move(done));
+  Start(&Service::Stub::PrepareAsyncFence, request, timeout, false, std::move(done));
 }
 
 void ParticipantClient::Status(const v1::StatusRequest& request, absl::Duration timeout,
                                OnAnswer<v1::StatusResponse> done) {
-  Start(&Service::Stub::PrepareAsyncStatus, request, timeout, true, std::move(done));
+  Start(&Service::Stub::PrepareAsyncStatus, request, timeout, false, std::move(done));
 }
 
 void ParticipantClient::Read(const v1::ReadRequest& request, absl::Duration timeout,

@@ -7,7 +7,6 @@
 #include <variant>
 
 #include "common/rpc/error_details.h"
-#include "common/rpc/utf8.h"
 
 namespace lockstep::rpc {
 namespace {

@@ -6,7 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "common/check.h"
 #include "common/rpc/convert.h"
-#include "common/rpc/utf8.h"
+#include "common/utf8.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "lockstep/v1/error.pb.h"
@@ -53,6 +53,7 @@ constexpr ReasonRow kReasons[] = {
     {Reason::kRoundUnknown, grpc::FAILED_PRECONDITION},
     {Reason::kShuttingDown, grpc::UNAVAILABLE},
     {Reason::kInvariantBroken, grpc::DATA_LOSS},
+    {Reason::kTransactionUnknown, grpc::NOT_FOUND},
     {Reason::kTransactionUnknown, grpc::NOT_FOUND},
 };
 
@@ -145,6 +146,16 @@ Error ErrorOf(const google::rpc::ErrorInfo& info, Reason reason) {
 }
 
 }  // namespace
+
+std::string ShortText(std::string_view text, size_t max_bytes) {
+  constexpr std::string_view kCut = "...";
+  std::string valid = MakeValidUtf8(text.substr(0, max_bytes));
+  if (text.size() <= max_bytes && valid.size() <= max_bytes) return valid;
+  if (max_bytes < kCut.size()) return "";
+  // What substr has torn apart lies behind this.
+  valid.resize(ValidUtf8Prefix(std::string_view(valid).substr(0, max_bytes - kCut.size())));
+  return valid.append(kCut);
+}
 
 std::string ReasonName(Reason reason) {
   return v1::ErrorReason_Name(static_cast<int>(reason)).substr(kPrefix.size());

@@ -1,6 +1,6 @@
 // Errors on the wire: google.rpc.Status with ErrorInfo, BadRequest and RetryInfo.
 //
-// All text that leaves here is valid UTF-8; bytes that are not become "?". Any thread.
+// All text that leaves here is valid UTF-8, whatever came in. Any thread.
 #ifndef LOCKSTEP_COMMON_RPC_ERROR_DETAILS_H_
 #define LOCKSTEP_COMMON_RPC_ERROR_DETAILS_H_
 
@@ -39,6 +39,9 @@ void ToProto(const Error& error, google::rpc::Status* status);
 // another program.
 std::optional<Error> ErrorFromStatus(const grpc::Status& status);
 std::optional<Error> ErrorFromProto(const google::rpc::Status& status);
+
+// `text` made valid UTF-8, at most `max_bytes` long; what is cut ends with "...".
+std::string ShortText(std::string_view text, size_t max_bytes);
 
 }  // namespace lockstep::rpc
 
