@@ -101,6 +101,7 @@ class Core {
   void DeliveryFailed(ParticipantIndex participant, RoundId round, CallFailure failure);
   void RetryDelivery(ParticipantIndex participant);
   void LearnDurable(ParticipantIndex participant, RoundId durable);
+  void ReleaseKept(ParticipantIndex participant, RoundId up_to);
 
   // handshake.cc: connections, handshakes, recovery.
   void On(const FenceAnswered& event);

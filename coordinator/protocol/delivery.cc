@@ -45,7 +45,7 @@ void Core::SendHead(ParticipantIndex participant) {
 }
 
 void Core::On(const CommitAnswered& event) {
-  if (config_.broken.forget_on_acknowledgement) LearnDurable(event.participant, event.round);
+  if (config_.broken.forget_on_acknowledgement) ReleaseKept(event.participant, event.round);
   Delivered(event.participant, event.round, /*commit=*/true, event.report);
 }
 
@@ -110,17 +110,24 @@ void Core::LearnDurable(ParticipantIndex participant, RoundId durable) {
   ParticipantRecord& record = participants_[participant];
   if (durable <= record.durable) return;
   record.durable = durable;
-  while (!record.kept.empty() && record.kept.front().round <= durable) {
+  ReleaseKept(participant, durable);
+}
+
+// The participant needs no decision up to this round any more; nor does the log, once none does.
+void Core::ReleaseKept(ParticipantIndex participant, RoundId up_to) {
+  ParticipantRecord& record = participants_[participant];
+  while (!record.kept.empty() && record.kept.front().round <= up_to) {
     const RoundId round = record.kept.front().round;
     record.kept.pop_front();
     const auto decision = decisions_.find(round);
     LOCKSTEP_CHECK(decision != decisions_.end() && decision->second > 0, "forgotten too early");
+    // Before the record is forgotten, every participant's word that it holds it is kept (rule R22).
+    if (record.recorded_durable < record.durable) {
+      record.recorded_durable = record.durable;
+      Emit(RecordDurable{participant, record.durable});
+    }
     if (--decision->second > 0) continue;
     decisions_.erase(decision);
-    if (record.recorded_durable < durable) {
-      record.recorded_durable = durable;
-      Emit(RecordDurable{participant, durable});
-    }
     Emit(ForgetDecision{round});
   }
 }

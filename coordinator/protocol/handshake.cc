@@ -216,6 +216,7 @@ void Core::On(const StatusAnswered& event) {
   // A Prepare that the network repeated may have been run after its round had ended.
   const bool was_idle = record.shaken && record.idle_at_status && record.has_nothing_to_do() &&
                         record.rounds_sent_at_status == record.rounds_sent;
+  if (config_.broken.no_fence_on_new_boot_id) return;
   if (was_idle && !event.report.prepared.is_none()) {
     LoseHandshake(p, "holds " + Describe(event.report.prepared) + ", which has ended");
   }
