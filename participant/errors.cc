@@ -1,0 +1,159 @@
+#include "participant/errors.h"
+
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "common/sqlite/error.h"
+
+namespace lockstep::participant {
+namespace {
+
+constexpr absl::Duration kRetryWhenNotReady = absl::Milliseconds(200);
+constexpr absl::Duration kRetryWhenFull = absl::Milliseconds(50);
+
+Error Make(Reason reason, std::string message, const NodeIdentity& name) {
+  Error error;
+  error.reason = reason;
+  error.message = std::move(message);
+  error.outcome = FailureOutcome::kNotStarted;
+  error.node_id = name.node_id;
+  error.database = name.database;
+  return error;
+}
+
+Error NotReady(std::string message, const NodeIdentity& name) {
+  Error error = Make(Reason::kNotReady, std::move(message), name);
+  error.retry_delay = kRetryWhenNotReady;
+  return error;
+}
+
+std::string Named(RoundId round) {
+  return absl::StrCat(round.value(), " (term ", round.term(), ", number ", round.number(), ")");
+}
+
+std::string Finished(const State& state) {
+  return absl::StrCat("applied up to ", Named(state.applied), ", rolled back up to ",
+                      Named(state.tombstone));
+}
+
+Error Invalid(const std::string& field, std::string message, const NodeIdentity& name) {
+  Error error = Make(Reason::kRequestInvalid, std::move(message), name);
+  error.field = field;
+  return error;
+}
+
+}  // namespace
+
+Error RefusedBy(Refusal refusal, const State& state, Term term, RoundId round,
+                const NodeIdentity& name) {
+  const std::string node = absl::StrCat("node ", name.node_id);
+  switch (refusal) {
+    case Refusal::kNone:
+      break;
+    case Refusal::kRoundInvalid:
+      return Invalid(
+          term == 0 ? "target.term" : "round",
+          absl::StrCat("round ", Named(round), " cannot come from a coordinator of term ", term,
+                       "; a round has the term of its Prepare's sender"),
+          name);
+    case Refusal::kTermOutdated:
+      return Make(Reason::kTermOutdated,
+                  absl::StrCat(node, " obeys a coordinator of term ", state.term, ", not of term ",
+                               term, " any more"),
+                  name);
+    case Refusal::kRecovering:
+      return NotReady(node + " is still reading its files; ask again", name);
+    case Refusal::kNotIdentified:
+      return NotReady(node +
+                          " has not met its coordinator yet (Fence); ask again, or start it with "
+                          "--standalone for local transactions",
+                      name);
+    case Refusal::kInDoubt:
+      return NotReady(absl::StrCat(node, " holds round ", Named(state.round),
+                                   " in doubt until its coordinator tells how it ended; ask again"),
+                      name);
+    case Refusal::kReexecuting:
+      return NotReady(absl::StrCat(node, " is finishing round ", Named(state.round), "; ask again"),
+                      name);
+    case Refusal::kHoldsAnotherRound:
+      return NotReady(absl::StrCat(node, " holds round ", Named(state.round),
+                                   " prepared, and one round at a time; end that one first"),
+                      name);
+    case Refusal::kRoundFinished:
+      return Make(Reason::kRoundUnknown,
+                  absl::StrCat("round ", Named(round), " came too late: ", node,
+                               " has finished with it (", Finished(state), ")"),
+                  name);
+    case Refusal::kRoundApplied:
+      return Make(Reason::kRoundUnknown,
+                  absl::StrCat("round ", Named(round), " cannot be rolled back: ", node,
+                               " has been told to keep it or a later one (", Finished(state), ")"),
+                  name);
+    case Refusal::kRoundUnknown:
+      return Make(Reason::kRoundUnknown,
+                  absl::StrCat(node, " holds nothing of round ", Named(round),
+                               " and cannot commit it (", Finished(state), ")"),
+                  name);
+    case Refusal::kCutKeepsNothing:
+      return Invalid("cut",
+                     absl::StrCat("no branch below the cut of round ", Named(round),
+                                  " voted YES; send a Rollback instead"),
+                     name);
+    case Refusal::kReplicated:
+      return Make(Reason::kNodeIsReplicated,
+                  absl::StrCat("database ", name.database,
+                               " has several replicas, which a local "
+                               "transaction on ",
+                               node, " would make differ; use the coordinator"),
+                  name);
+  }
+  return Make(Reason::kInvariantBroken, "refused without a reason", name);
+}
+
+Error NotMeantForThisNode(const std::string& field, const std::string& theirs,
+                          const std::string& ours, const NodeIdentity& name) {
+  return Invalid(field,
+                 absl::StrCat("the call is for ", field, " \"", theirs, "\", but node ",
+                              name.node_id, " of cluster ", name.cluster_id, " has \"", ours,
+                              "\"; check both configurations"),
+                 name);
+}
+
+Error FromStorage(const absl::Status& status, const std::string& what, const NodeIdentity& name) {
+  const std::optional<sqlite::SqliteError> sqlite = sqlite::SqliteError::FromStatus(status);
+  const bool full = absl::IsResourceExhausted(status) || (sqlite && sqlite->code == sqlite::kFull);
+  Error error = Make(
+      full ? Reason::kDiskFull : Reason::kParticipantUnavailable,
+      absl::StrCat("node ", name.node_id, " could not ", what, ": ", std::string(status.message())),
+      name);
+  error.outcome.reset();
+  if (sqlite) {
+    error.sqlite_code = sqlite->code;
+    error.sqlite_extended_code = sqlite->extended_code;
+    if (sqlite->code == sqlite::kNoMemory) error.reason = Reason::kLimitExceeded;
+  }
+  return error;
+}
+
+Error WaitedTooLong(const std::string& for_what, const NodeIdentity& name) {
+  return Make(Reason::kTimeout,
+              absl::StrCat("the time was over while it waited at node ", name.node_id, " for ",
+                           for_what, "; nothing was started"),
+              name);
+}
+
+Error QueueFull(const std::string& which, size_t limit, const NodeIdentity& name) {
+  Error error = Make(Reason::kQueueFull,
+                     absl::StrCat("the ", which, " of node ", name.node_id, " is full (", limit,
+                                  " places); send less at once, or retry later"),
+                     name);
+  error.retry_delay = kRetryWhenFull;
+  return error;
+}
+
+Error ShuttingDown(const NodeIdentity& name) {
+  return Make(Reason::kShuttingDown,
+              absl::StrCat("node ", name.node_id, " is stopping; nothing was started"), name);
+}
+
+}  // namespace lockstep::participant

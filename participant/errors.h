@@ -1,0 +1,35 @@
+// The errors that a participant answers with.
+#ifndef LOCKSTEP_PARTICIPANT_ERRORS_H_
+#define LOCKSTEP_PARTICIPANT_ERRORS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "common/error.h"
+#include "participant/node_report.h"
+#include "participant/protocol/decision.h"
+#include "participant/protocol/state.h"
+
+namespace lockstep::participant {
+
+// What the protocol refused, in words. `round` is the one asked for, `term` the sender's; none and
+// 0 where there is none. The outcome is NOT_STARTED.
+Error RefusedBy(Refusal refusal, const State& state, Term term, RoundId round,
+                const NodeIdentity& name);
+
+// The caller means another node or other data than this; `field` is the path of what differs.
+Error NotMeantForThisNode(const std::string& field, const std::string& theirs,
+                          const std::string& ours, const NodeIdentity& name);
+
+// The storage could not do `what`, and nothing has changed. The outcome is left open.
+Error FromStorage(const absl::Status& status, const std::string& what, const NodeIdentity& name);
+
+// The local transaction or read waited until its time was over.
+Error WaitedTooLong(const std::string& for_what, const NodeIdentity& name);
+
+Error QueueFull(const std::string& which, size_t limit, const NodeIdentity& name);
+Error ShuttingDown(const NodeIdentity& name);
+
+}  // namespace lockstep::participant
+
+#endif  // LOCKSTEP_PARTICIPANT_ERRORS_H_

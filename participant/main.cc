@@ -1,0 +1,106 @@
+// lockstep-participant: one node, a gRPC server around one SQLite file.
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/clock.h"
+#include "common/config/schema.h"
+#include "common/config/server_settings.h"
+#include "common/logging.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/server.h"
+#include "common/rpc/signal_waiter.h"
+#include "common/sqlite/connection.h"
+#include "participant/participant.h"
+#include "participant/participant_service.h"
+#include "participant/settings.h"
+#include "participant/storage/prepare_store.h"
+#include "participant/two_phase_commit_service.h"
+
+extern char** environ;
+
+namespace lockstep::participant {
+namespace {
+
+int Refuse(const std::string& what, const absl::Status& status) {
+  Log(LogLevel::kCritical, what + ": " + std::string(status.message()));
+  return EXIT_FAILURE;
+}
+
+rpc::ServerOptions ServerOptionsOf(const Settings& settings) {
+  rpc::ServerOptions options;
+  options.address = settings.server.listen;
+  // A round has the requests of many clients in it.
+  options.max_receive_bytes = rpc::kMaxInternalBytes;
+  return options;
+}
+
+// Until a signal comes; health follows the node meanwhile.
+void Serve(const ParticipantHandle& handle, rpc::Server* server, rpc::SignalWaiter* signals) {
+  handle.WatchServing([server](bool serving) { server->SetServing(serving); });
+  const int signal = signals->Wait();
+  handle.WatchServing(nullptr);
+  Log(LogLevel::kInfo, "stopping", {{"signal", signal}});
+}
+
+int Run(const Settings& settings, rpc::SignalWaiter* signals) {
+  const SystemClock clock;
+  const absl::Duration start = clock.MonotonicNow();
+  sqlite::SetProcessHeapLimit(settings.sqlite_heap_bytes);
+  auto participant = Participant::Start(settings.options, &clock);
+  if (!participant.ok()) return Refuse("cannot start", participant.status());
+  if (const absl::Status proven = SelfTest(settings.server.data_dir); !proven.ok()) {
+    return Refuse("this machine cannot keep a prepared transaction", proven);
+  }
+  const ParticipantHandle handle = (*participant)->handle();
+  {
+    rpc::Server server(ServerOptionsOf(settings));
+    AddParticipantService(handle, settings.request, &server);
+    AddTwoPhaseCommitService(handle, settings.request, settings.options.engine.round.record_bytes,
+                             &server);
+    if (const absl::Status listening = server.Start(); !listening.ok()) {
+      return Refuse("cannot listen", listening);
+    }
+    const NodeReport report = handle.Report();
+    Log(LogLevel::kInfo, "started",
+        {{"node_id", settings.node_id},
+         {"database", settings.database},
+         {"listen", settings.server.listen},
+         {"port", server.port()},
+         {"applied_round", report.applied.value()},
+         {"in_doubt_round", report.held ? report.held->round.value() : 0},
+         {"serving", report.serving},
+         {"milliseconds", absl::ToDoubleMilliseconds(clock.MonotonicNow() - start)}});
+    Serve(handle, &server, signals);
+    server.StopServing(settings.server.shutdown_timeout / 2);
+    (*participant)->Stop();
+    server.DrainQueues();
+  }
+  Log(LogLevel::kInfo, "stopped");
+  return EXIT_SUCCESS;
+}
+
+int Main(int argc, char** argv) {
+  // Before any thread: SQL must see the same local time on every node.
+  setenv("TZ", "UTC", 1);
+  rpc::SignalWaiter signals;
+  Settings settings;
+  config::Schema schema("lockstep-participant", "one node: a gRPC server around one SQLite file");
+  Declare(&settings, &schema);
+  const absl::StatusOr<config::Parsed> parsed = schema.Parse(argc, argv, environ);
+  if (const std::optional<int> code = config::ExitCode(parsed)) return *code;
+  if (const absl::Status wrong = config::CheckServerSettings(settings.server, *parsed);
+      !wrong.ok()) {
+    Log(LogLevel::kCritical, std::string(wrong.message()));
+    return 2;
+  }
+  config::ApplyServerSettings(settings.server);
+  Complete(&settings);
+  return Run(settings, &signals);
+}
+
+}  // namespace
+}  // namespace lockstep::participant
+
+int main(int argc, char** argv) { return lockstep::participant::Main(argc, argv); }

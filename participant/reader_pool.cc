@@ -1,0 +1,233 @@
+#include "participant/reader_pool.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "common/check.h"
+#include "common/logging.h"
+#include "common/thread_name.h"
+#include "participant/errors.h"
+
+namespace lockstep::participant {
+namespace {
+
+// A query that was about to start when it was to be interrupted is told again after this long.
+constexpr std::chrono::milliseconds kInterruptAgain{10};
+
+QueryRows RowsOf(QueryAnswer&& answer) {
+  QueryRows rows;
+  rows.columns = std::move(answer.result.columns);
+  rows.rows = std::move(answer.result.rows);
+  rows.round = answer.round;
+  return rows;
+}
+
+}  // namespace
+
+ReaderPool::ReaderPool(const Clock* clock, ReaderPoolOptions options)
+    : options_(std::move(options)),
+      clock_(*clock),
+      readers_(static_cast<size_t>(options_.readers)) {
+  for (size_t i = 0; i < readers_.size(); ++i) {
+    threads_.emplace_back([this, i] { Work(i); });
+  }
+}
+
+ReaderPool::~ReaderPool() { Stop(); }
+
+absl::Status ReaderPool::Open(std::vector<std::unique_ptr<sqlite::Connection>> connections,
+                              const std::string& applied_round_sql) {
+  LOCKSTEP_CHECK(connections.size() <= readers_.size(), "more connections than threads");
+  std::vector<Reader> readers(readers_.size());
+  for (size_t i = 0; i < connections.size(); ++i) {
+    auto runner = QueryRunner::Create(connections[i].get(), &clock_,
+                                      NodeName{options_.name.database, options_.name.node_id},
+                                      options_.limits, applied_round_sql);
+    if (!runner.ok()) return runner.status();
+    readers[i].connection = std::move(connections[i]);
+    readers[i].runner = *std::move(runner);
+  }
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = false;
+    readers_ = std::move(readers);
+  }
+  work_.notify_all();
+  return absl::OkStatus();
+}
+
+void ReaderPool::Close() {
+  std::unique_lock lock(mutex_);
+  closing_ = true;
+  work_.notify_all();
+  const auto all_gone = [this] {
+    return std::all_of(readers_.begin(), readers_.end(),
+                       [](const Reader& reader) { return reader.connection == nullptr; });
+  };
+  do {
+    Interrupt();
+  } while (!closed_.wait_for(lock, kInterruptAgain, all_gone));
+}
+
+void ReaderPool::Interrupt() {
+  for (const Reader& reader : readers_) {
+    if (reader.connection != nullptr) reader.connection->Interrupt();
+  }
+}
+
+void ReaderPool::SetVisible(RoundId round) {
+  bool any = false;
+  {
+    std::lock_guard lock(mutex_);
+    visible_ = std::max(visible_, round);
+    const auto end = waiting_.upper_bound(visible_);
+    for (auto it = waiting_.begin(); it != end; it = waiting_.erase(it)) {
+      ready_.push_back(std::move(it->second));
+      any = true;
+    }
+  }
+  if (any) work_.notify_all();
+}
+
+void ReaderPool::Submit(QueryCall call, Done<QueryRows> done) {
+  std::optional<Error> refusal;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) {
+      refusal = ShuttingDown(options_.name);
+    } else if (ready_.size() + waiting_.size() >= options_.waiting) {
+      refusal = QueueFull("queue of queries", options_.waiting, options_.name);
+    } else {
+      Task task{std::move(call), clock_.MonotonicNow() + call.timeout, std::move(done)};
+      if (task.call.least_round <= visible_) {
+        ready_.push_back(std::move(task));
+      } else {
+        const RoundId round = task.call.least_round;
+        waiting_.emplace(round, std::move(task));
+      }
+    }
+  }
+  if (refusal) {
+    done(*refusal);
+  } else {
+    work_.notify_one();
+  }
+}
+
+void ReaderPool::Stop() {
+  std::deque<Task> refused;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    stopping_ = true;
+    refused = std::move(ready_);
+    for (auto& [round, task] : waiting_) refused.push_back(std::move(task));
+    ready_.clear();
+    waiting_.clear();
+    Interrupt();
+  }
+  work_.notify_all();
+  for (Task& task : refused) task.done(ShuttingDown(options_.name));
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ReaderPool::Work(size_t index) {
+  SetThreadName("reader-" + std::to_string(index));
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    Reader& reader = readers_[index];
+    if (closing_ && reader.connection != nullptr) {
+      reader.runner.reset();
+      reader.connection.reset();
+      closed_.notify_all();
+    }
+    std::vector<Task> expired;
+    if (TakeExpired(&expired)) {
+      lock.unlock();
+      for (Task& task : expired) {
+        task.done(WaitedTooLong("its version or for a free connection", options_.name));
+      }
+      lock.lock();
+    } else if (!ready_.empty() && !closing_ && reader.connection != nullptr) {
+      RunOne(&lock, index);
+    } else if (const std::optional<absl::Duration> deadline = NextDeadline()) {
+      const absl::Duration left = *deadline - clock_.MonotonicNow();
+      work_.wait_for(lock, absl::ToChronoNanoseconds(left));
+    } else {
+      work_.wait(lock);
+    }
+  }
+  readers_[index].runner.reset();
+  readers_[index].connection.reset();
+}
+
+void ReaderPool::RunOne(std::unique_lock<std::mutex>* lock, size_t index) {
+  Task task = std::move(ready_.front());
+  ready_.pop_front();
+  // Only this thread takes its reader away, so both pointers hold without the lock.
+  QueryRunner* runner = readers_[index].runner.get();
+  lock->unlock();
+  Result<QueryRows> result = RunQuery(runner, task);
+  lock->lock();
+  const bool interrupted = !result.ok() && result.error().reason == Reason::kNotReady;
+  if (interrupted && closing_ && !stopping_) {
+    ready_.push_front(std::move(task));
+    return;
+  }
+  const bool stopped = interrupted && stopping_;
+  lock->unlock();
+  task.done(stopped ? Result<QueryRows>(ShuttingDown(options_.name)) : std::move(result));
+  lock->lock();
+}
+
+Result<QueryRows> ReaderPool::RunQuery(QueryRunner* runner, const Task& task) const {
+  const absl::Duration left = task.deadline - clock_.MonotonicNow();
+  if (!task.call.version_of_table.empty()) {
+    Result<TableVersion> version = runner->GetVersion(task.call.version_of_table, left);
+    if (!version.ok()) return std::move(version).error();
+    QueryRows rows;
+    rows.columns.push_back(Column{"version", ""});
+    rows.rows.push_back(Row{Value(version->table_version)});
+    rows.table_version = version->table_version;
+    rows.round = version->round;
+    return rows;
+  }
+  Result<QueryAnswer> answer = runner->Query(task.call.select, left);
+  if (!answer.ok()) return std::move(answer).error();
+  return RowsOf(std::move(answer).value());
+}
+
+bool ReaderPool::TakeExpired(std::vector<Task>* expired) {
+  if (waiting_.empty() && ready_.empty()) return false;
+  const absl::Duration now = clock_.MonotonicNow();
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    if (it->second.deadline <= now) {
+      expired->push_back(std::move(it->second));
+      it = waiting_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  for (auto it = ready_.begin(); it != ready_.end();) {
+    if (it->deadline <= now) {
+      expired->push_back(std::move(*it));
+      it = ready_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  return !expired->empty();
+}
+
+std::optional<absl::Duration> ReaderPool::NextDeadline() const {
+  std::optional<absl::Duration> next;
+  for (const auto& [round, task] : waiting_) {
+    next = next ? std::min(*next, task.deadline) : task.deadline;
+  }
+  for (const Task& task : ready_) next = next ? std::min(*next, task.deadline) : task.deadline;
+  return next;
+}
+
+}  // namespace lockstep::participant
