@@ -1,0 +1,454 @@
+#include "tests/participant/storage/power_loss/driver.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace lockstep::participant {
+namespace {
+
+constexpr absl::Time kInstant = absl::UnixEpoch();
+
+StoreOptions OptionsOf(const DriverOptions& options, const SimDisk& disk) {
+  StoreOptions store;
+  store.directory = "/volume";
+  store.cluster_id = "test";
+  store.node_id = "node";
+  store.database = "data";
+  store.redo_capacity = 4096;
+  store.page_size = options.page_size;
+  store.base_vfs = disk.vfs_name();
+  store.take_ownership = false;
+  store.faults = options.store_faults;
+  return store;
+}
+
+}  // namespace
+
+void Counts::Add(const Counts& other) {
+  images += other.images;
+  kills += other.kills;
+  recoveries_cut_off += other.recoveries_cut_off;
+  rounds += other.rounds;
+  commits += other.commits;
+  cuts += other.cuts;
+  rollbacks += other.rollbacks;
+  unseen_rollbacks += other.unseen_rollbacks;
+  no_only += other.no_only;
+  locals += other.locals;
+  checkpoints += other.checkpoints;
+  in_doubt += other.in_doubt;
+  in_doubt_without_record += other.in_doubt_without_record;
+  in_doubt_committed += other.in_doubt_committed;
+  redone += other.redone;
+}
+
+std::string Counts::ToString() const {
+  std::ostringstream out;
+  out << images << " images, " << kills << " kills, " << recoveries_cut_off
+      << " recoveries cut off, " << rounds << " rounds, " << commits << " commits, " << cuts
+      << " cuts, " << rollbacks << " rollbacks, " << unseen_rollbacks << " of unseen rounds, "
+      << no_only << " rounds of NO only, " << locals << " local, " << checkpoints
+      << " checkpoints, " << in_doubt << " in doubt, " << in_doubt_without_record
+      << " without record, " << in_doubt_committed << " of them committed, " << redone
+      << " cuts finished at a start";
+  return out.str();
+}
+
+Driver::Driver(const DriverOptions& options)
+    : options_(options),
+      random_(options.seed),
+      disk_(options.sector_size),
+      oracle_(options.oracle_faults) {
+  // SQLite draws salts from a generator of its own.
+  sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, static_cast<int>(options.seed | 1), nullptr);
+}
+
+Driver::~Driver() {
+  pinned_reader_.reset();
+  store_.reset();
+}
+
+void Driver::Violate(const std::string& what) {
+  if (violation_.empty() && !disk_.crashed()) violation_ = what;
+}
+
+bool Driver::Failed(const absl::Status& status, const std::string& what) {
+  if (disk_.crashed()) return true;  // whatever the ghost says
+  if (status.ok()) return false;
+  Violate(absl::StrCat(what, ": ", std::string(status.ToString())));
+  return true;
+}
+
+void Driver::PlanCrash(int64_t operations) {
+  if (Alive()) disk_.CrashBefore(operations);
+}
+
+void Driver::MaybeCrashNow(int percent) {
+  if (Chance(percent)) disk_.CrashNow();
+}
+
+void Driver::Replied() {
+  if (!Alive()) return;
+  if (!oracle_.Durable(store_->durable())) {
+    Violate(absl::StrCat("the durable round fell to ", store_->durable().value()));
+  }
+}
+
+void Driver::Run(int64_t images) {
+  SetUp();
+  while (violation_.empty() && counts_.images < images) {
+    PlanCrash(1 + static_cast<int64_t>(random_() % 40));
+    for (int step = 0; Alive() && step < 12; ++step) {
+      switch (random_() % 16) {
+        case 0:
+          RunLocal();
+          break;
+        case 1:
+          RollBackUnseenRound();
+          break;
+        case 2:
+          RestartCoordinator();
+          break;
+        case 3:
+          PinReader();
+          break;
+        case 4:
+          ReleaseReader();
+          break;
+        case 5:
+        case 6:
+          Checkpoint();
+          break;
+        case 7:
+          RepeatOldPrepare();
+          break;
+        default:
+          RunRound();
+      }
+    }
+    if (violation_.empty()) Recover();
+  }
+}
+
+void Driver::SetUp() {
+  while (violation_.empty()) {
+    if (Chance(70)) PlanCrash(1 + static_cast<int64_t>(random_() % 40));
+    if (Start() && !ReadModel(store_->writer()).ok()) {
+      absl::Status status = store_->Begin();
+      if (status.ok()) status = store_->writer().Exec(kModelSchema);
+      if (status.ok()) status = store_->CommitLocal(kInstant);
+      Failed(status, "making the tables");
+    }
+    if (Alive()) break;
+    store_.reset();
+    if (disk_.crashed()) disk_.LosePower(random_);
+  }
+  disk_.Spare();
+}
+
+bool Driver::RunBranch(const TestBranch& branch, Model* model) {
+  sqlite::Connection& writer = store_->writer();
+  Model after = *model;
+  if (Failed(writer.Exec("SAVEPOINT branch"), "SAVEPOINT")) return false;
+  for (const Action& action : branch.actions) {
+    if (Failed(writer.Exec(after.Sql(action)), "running a branch")) return false;
+    after.Apply(action);
+  }
+  if (!branch.yes) {
+    return !Failed(writer.Exec("ROLLBACK TO branch; RELEASE branch"), "ROLLBACK TO");
+  }
+  *model = std::move(after);
+  return !Failed(writer.Exec("RELEASE branch"), "RELEASE");
+}
+
+bool Driver::PrepareRound(RoundId round, const std::vector<TestBranch>& branches) {
+  if (Failed(store_->Begin(), "BEGIN")) return false;
+  Model model = oracle_.model();
+  bool any_yes = false;
+  for (const TestBranch& branch : branches) {
+    if (!RunBranch(branch, &model)) return false;
+    any_yes = any_yes || branch.yes;
+  }
+  if (!any_yes) {
+    ++counts_.no_only;
+    Failed(store_->RollbackTransaction(), "ROLLBACK");
+    return false;
+  }
+  if (Failed(store_->Prepare(round, kInstant, EncodeBranches(branches)), "PREPARE")) return false;
+  Replied();
+  return Alive();
+}
+
+Decision Driver::RandomDecision(const std::vector<TestBranch>& branches) {
+  size_t cut = branches.size();
+  if (Chance(30)) {
+    // At least the first YES branch is kept: what keeps none is sent as a Rollback.
+    const auto first_yes = std::find_if(branches.begin(), branches.end(),
+                                        [](const TestBranch& branch) { return branch.yes; });
+    const size_t least = static_cast<size_t>(first_yes - branches.begin()) + 1;
+    cut = least + random_() % (branches.size() - least + 1);
+  }
+  Decision decision;
+  decision.all = cut == branches.size();
+  for (size_t i = 0; i < cut; ++i) {
+    if (branches[i].yes) decision.kept.push_back(branches[i]);
+  }
+  return decision;
+}
+
+void Driver::RunRound() {
+  ++counts_.rounds;
+  const RoundId round = oracle_.NextRound();
+  std::vector<TestBranch> branches(1 + random_() % 4);
+  for (TestBranch& branch : branches) branch = RandomBranch(random_);
+  if (!PrepareRound(round, branches)) return;
+  if (Chance(25)) CheckState();
+  MaybeCrashNow(4);  // the votes are lost
+  if (!Alive()) return;
+
+  const bool decided = Chance(65);
+  if (decided) oracle_.Decide(round, RandomDecision(branches));
+  if (Chance(10)) RestartCoordinator();
+  MaybeCrashNow(3);
+  if (!Alive()) return;
+  if (!decided) {
+    DeliverRollback(round);
+  } else if (const Decision decision = *oracle_.Find(round); decision.all) {
+    DeliverCommit(round, decision);
+  } else {
+    DeliverCut(round, decision);
+  }
+}
+
+void Driver::DeliverCommit(RoundId round, const Decision&) {
+  ++counts_.commits;
+  if (Failed(store_->Commit(), "COMMIT")) return;
+  if (Chance(25)) CheckState();
+  MaybeCrashNow(3);
+  if (!Alive()) return;
+  oracle_.Acknowledged(round);
+  Replied();
+  if (Chance(5)) {
+    Failed(store_->SyncIdle(), "an idle sync");
+    Replied();
+  }
+}
+
+void Driver::DeliverCut(RoundId round, const Decision& decision) {
+  ++counts_.cuts;
+  if (Failed(store_->WriteRedo(round, EncodeBranches(decision.kept)), "redo")) return;
+  if (Failed(store_->Forget(), "dropping the prepared state")) return;
+  FinishRedo();
+  if (!Alive()) return;
+  oracle_.Acknowledged(round);
+  Replied();
+}
+
+void Driver::FinishRedo() {
+  if (Failed(store_->Begin(), "BEGIN of a re-execution")) return;
+  absl::StatusOr<Model> model = ReadModel(store_->writer());
+  if (Failed(model.status(), "reading before a re-execution")) return;
+  for (const TestBranch& branch : DecodeBranches(store_->redo()->body)) {
+    if (!RunBranch(branch, &*model)) return;
+  }
+  Failed(store_->CommitRedone(kInstant), "COMMIT of a re-execution");
+}
+
+void Driver::DeliverRollback(RoundId round) {
+  ++counts_.rollbacks;
+  // Only for a round of the current term (PREPARE rule 6): older ones are refused by their term.
+  if (round.term() == oracle_.term()) {
+    if (Failed(store_->PersistTombstone(round), "tombstone")) return;
+    oracle_.promised_tombstone = std::max(oracle_.promised_tombstone, round);
+  }
+  if (Failed(store_->Forget(), "forgetting")) return;
+  Replied();
+  if (Chance(25)) CheckState();
+}
+
+void Driver::RollBackUnseenRound() {
+  ++counts_.unseen_rollbacks;
+  const RoundId round = oracle_.NextRound();
+  if (Failed(store_->PersistTombstone(round), "tombstone of an unseen round")) return;
+  oracle_.promised_tombstone = std::max(oracle_.promised_tombstone, round);
+}
+
+void Driver::RepeatOldPrepare() {
+  const RoundId finished = std::max(store_->applied(), store_->tombstone());
+  if (finished.is_none() || Failed(store_->Begin(), "BEGIN")) return;
+  if (store_->Prepare(finished, kInstant, "0").ok()) Violate("a finished round was prepared again");
+}
+
+void Driver::RestartCoordinator() {
+  oracle_.Restart();
+  if (Failed(store_->PersistTerm(oracle_.term()), "a new term")) return;
+  oracle_.promised_term = oracle_.term();
+}
+
+void Driver::RunLocal() {
+  ++counts_.locals;
+  const TestBranch branch = RandomBranch(random_);
+  if (Failed(store_->Begin(), "BEGIN of a local transaction")) return;
+  Model before = oracle_.model();
+  Model after = before;
+  if (!RunBranch(branch, &after)) return;
+  model_with_local_ = after;
+  if (Failed(store_->CommitLocal(kInstant), "COMMIT of a local transaction")) return;
+  MaybeCrashNow(3);
+  if (!Alive()) return;
+  oracle_.set_model(after);
+  model_with_local_.reset();
+  Replied();
+}
+
+void Driver::PinReader() {
+  if (pinned_reader_ != nullptr) return;
+  absl::StatusOr<std::unique_ptr<sqlite::Connection>> reader = store_->OpenReader();
+  if (Failed(reader.status(), "opening a reader")) return;
+  if (Failed((*reader)->Exec("BEGIN"), "BEGIN of a reader")) return;
+  absl::StatusOr<Model> model = ReadModel(**reader);
+  if (Failed(model.status(), "reading")) return;
+  pinned_reader_ = *std::move(reader);
+  pinned_model_ = *std::move(model);
+}
+
+void Driver::ReleaseReader() {
+  if (pinned_reader_ == nullptr) return;
+  absl::StatusOr<Model> model = ReadModel(*pinned_reader_);
+  pinned_reader_.reset();
+  if (Failed(model.status(), "reading in a pinned reader")) return;
+  if (*model != pinned_model_) Violate("a pinned reader saw another state");
+}
+
+void Driver::Checkpoint() {
+  ++counts_.checkpoints;
+  Failed(store_->Checkpoint(), "a checkpoint");
+  Replied();
+}
+
+void Driver::CheckState() {
+  if (!Alive()) return;
+  absl::StatusOr<std::unique_ptr<sqlite::Connection>> reader = store_->OpenReader();
+  if (Failed(reader.status(), "opening a reader")) return;
+  absl::StatusOr<Model> model = ReadModel(**reader);
+  if (Failed(model.status(), "reading")) return;
+  // While a round is held that is decided already, it must not be seen: undo is the model before.
+  const bool held = store_->held().has_value();
+  if (*model != oracle_.model() && !(model_with_local_ && *model == *model_with_local_)) {
+    Violate(absl::StrCat(held ? "while a round is held, " : "", "a reader sees ", model->ToString(),
+                         "and not ", oracle_.model().ToString()));
+    return;
+  }
+  if (*model != oracle_.model()) oracle_.set_model(*model);
+  model_with_local_.reset();
+}
+
+void Driver::Recover() {
+  while (violation_.empty()) {
+    disk_.CrashNow();
+    pinned_reader_.reset();
+    store_.reset();
+    if (Chance(25)) {
+      ++counts_.kills;
+      disk_.KillProcess();
+    } else {
+      ++counts_.images;
+      disk_.LosePower(random_);
+    }
+    disk_.Spare();
+    if (Chance(40)) PlanCrash(1 + static_cast<int64_t>(random_() % 12));
+    if (Chance(25)) oracle_.Restart();
+    if (Start()) {
+      ResolveHeldRounds();
+      DeliverKeptDecisions();
+      CheckEverything();
+    }
+    if (!disk_.crashed()) return;
+    ++counts_.recoveries_cut_off;
+  }
+}
+
+bool Driver::Start() {
+  StoreOptions options = OptionsOf(options_, disk_);
+  options.on_fatal = [this](const std::string& why) { Violate(why); };
+  options.before_reopen = [this] { pinned_reader_.reset(); };
+  absl::StatusOr<std::unique_ptr<PrepareStore>> opened = PrepareStore::Open(options);
+  if (Failed(opened.status(), "starting")) return false;
+  store_ = *std::move(opened);
+  if (store_->term() < oracle_.promised_term) Violate("a term is forgotten");
+  if (store_->tombstone() < oracle_.promised_tombstone) Violate("a tombstone is forgotten");
+  if (store_->term() < oracle_.term()) {
+    if (Failed(store_->PersistTerm(oracle_.term()), "a new term")) return false;
+  }
+  if (!Alive()) return false;
+  oracle_.promised_term = oracle_.term();
+  Replied();
+  return Alive();
+}
+
+void Driver::ResolveHeldRounds() {
+  while (Alive()) {
+    if (store_->redo()) {
+      ++counts_.redone;
+      FinishRedo();
+      continue;
+    }
+    if (!store_->held()) return;
+    const HeldRound held = *store_->held();
+    ++counts_.in_doubt;
+    if (!held.has_record) ++counts_.in_doubt_without_record;
+    const Decision* decision = oracle_.FindInDoubt(held.round, held.has_record);
+    if (decision == nullptr) {
+      // Without a record nothing derived from it may be made durable (PREPARE rule 6).
+      if (held.has_record && held.round.term() == oracle_.term()) {
+        if (Failed(store_->PersistTombstone(held.round), "tombstone")) return;
+        oracle_.promised_tombstone = std::max(oracle_.promised_tombstone, held.round);
+      }
+      Failed(store_->Forget(), "forgetting");
+    } else if (decision->all) {
+      if (!held.has_record) ++counts_.in_doubt_committed;
+      Failed(store_->CommitInDoubt(), "COMMIT in doubt");
+    } else if (!held.has_record) {
+      Violate("a cut of a round in doubt without its record");
+    } else {
+      const std::string body = EncodeBranches(decision->kept);
+      if (Failed(store_->WriteRedo(held.round, body), "redo in doubt")) return;
+      Failed(store_->Forget(), "dropping what is in doubt");
+    }
+    Replied();
+  }
+}
+
+void Driver::DeliverKeptDecisions() {
+  if (!Alive()) return;
+  for (const auto& [round, decision] : oracle_.kept()) {
+    if (round > store_->applied()) {
+      Violate(absl::StrCat("round ", round.value(), " is decided, but neither applied nor held"));
+      return;
+    }
+  }
+  Replied();
+}
+
+void Driver::CheckEverything() {
+  if (!Alive()) return;
+  if (store_->applied() != oracle_.decided()) {
+    Violate(absl::StrCat("round ", store_->applied().value(), " is applied, but ",
+                         oracle_.decided().value(), " was the last one decided"));
+  }
+  CheckState();
+  if (Alive() && Chance(10)) {
+    absl::StatusOr<sqlite::Statement> check = store_->writer().Prepare("PRAGMA integrity_check");
+    if (Failed(check.status(), "integrity_check")) return;
+    if (check->Step() != sqlite::StepResult::kRow || check->Column(0) != Value(std::string("ok"))) {
+      Violate("the database is corrupt");
+    }
+  }
+}
+
+}  // namespace lockstep::participant
