@@ -39,6 +39,7 @@ Core::Core(Config config, StartState start)
 
 void Core::Start(Now now, std::vector<Effect>* effects) {
   now_ = now;
+  last_step_ = now.monotonic;
   effects_ = effects;
   for (ParticipantRecord& participant : participants_) {
     participant.last_heard = now.monotonic;
@@ -59,12 +60,21 @@ void Core::Start(Now now, std::vector<Effect>* effects) {
 void Core::StepAll(absl::Span<const Event> events, Now now, std::vector<Effect>* effects) {
   now_ = now;
   effects_ = effects;
+  ForgivePause();
   for (const Event& event : events) {
     if (dead_) break;
     std::visit([this](const auto& it) { On(it); }, event);
   }
   if (!dead_) Pump();
   effects_ = nullptr;
+}
+
+// Time in which this process itself stood still is nobody's silence.
+void Core::ForgivePause() {
+  const absl::Duration pause = now_.monotonic - last_step_;
+  last_step_ = now_.monotonic;
+  if (pause < kStatusInterval) return;
+  for (ParticipantRecord& participant : participants_) participant.last_heard += pause;
 }
 
 void Core::Pump() {

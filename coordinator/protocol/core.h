@@ -64,6 +64,7 @@ class Core {
   void MaybeIdle();
   void Die(std::string reason);
   void Pump();
+  void ForgivePause();
 
   // rounds.cc: from Prepare to decision.
   void On(const PrepareAnswered& event);
@@ -136,6 +137,7 @@ class Core {
   Now now_;
   std::vector<Effect>* effects_ = nullptr;
 
+  absl::Duration last_step_;
   bool dead_ = false;  // after Fatal
   bool shutting_down_ = false;
   bool idle_said_ = false;

@@ -1,0 +1,136 @@
+// Delivery of decisions, and when they are forgotten (rules R12, R14, R17, R22).
+#include <gtest/gtest.h>
+
+#include "tests/coordinator/protocol/harness.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+RoundId Round(uint64_t number) { return RoundId::Make(1, number); }
+
+class DeliveryTest : public testing::Test {
+ protected:
+  DeliveryTest() { harness_.StartReady(); }
+
+  // Round 1 is decided for participants 0 and 1, and their Commits are sent.
+  void DecideRoundOne() {
+    harness_.Submits(1, {0, 1});
+    harness_.Votes(0, Round(1), {kYes});
+    harness_.Votes(1, Round(1), {kYes});
+    harness_.Step(DecisionDurable{Round(1)});
+  }
+
+  Harness harness_;
+};
+
+TEST_F(DeliveryTest, AParticipantIsFreeWhenItAnsweredItsCommitR14) {
+  DecideRoundOne();
+  EXPECT_FALSE(harness_.IsFree(0));
+  harness_.Submits(2, {0});
+  EXPECT_EQ(harness_.Count<SendPrepare>(), 0u);
+  harness_.CommitAnswers(0, Round(1));
+  EXPECT_EQ(harness_.First<SendPrepare>().round, Round(2));
+  EXPECT_FALSE(harness_.IsFree(1));
+}
+
+TEST_F(DeliveryTest, NoTimeoutFreesAParticipantR14) {
+  DecideRoundOne();
+  harness_.Step(CommitFailed{0, Round(1), CallFailure::kTimeout});
+  harness_.Submits(2, {0});
+  size_t commits = 0;
+  for (int i = 0; i < 100; ++i) {
+    harness_.Pass(kLongestRetry);
+    EXPECT_EQ(harness_.CountFor<SendPrepare>(0), 0u);
+    commits += harness_.CountFor<SendCommit>(0);
+    for (ParticipantIndex p = 0; p < 3; ++p) {
+      if (harness_.CountFor<SendStatus>(p) > 0) harness_.StatusAnswers(p);
+    }
+    harness_.Step(CommitFailed{0, Round(1), CallFailure::kTimeout});
+  }
+  EXPECT_GT(commits, 50u) << "retried for ever";
+}
+
+TEST_F(DeliveryTest, RetriesBackOff) {
+  DecideRoundOne();
+  absl::Duration pause = kFirstRetry;
+  for (int i = 0; i < 8; ++i) {
+    harness_.Step(CommitFailed{0, Round(1), CallFailure::kTimeout});
+    harness_.monotonic += pause - absl::Milliseconds(1);
+    harness_.Step(Tick{});
+    EXPECT_EQ(harness_.CountFor<SendCommit>(0), 0u);
+    harness_.monotonic += absl::Milliseconds(1);
+    harness_.Step(Tick{});
+    EXPECT_EQ(harness_.CountFor<SendCommit>(0), 1u);
+    pause = std::min(pause * 2, kLongestRetry);
+  }
+}
+
+TEST_F(DeliveryTest, ARefusedCommitIsFollowedByAHandshakeR15) {
+  DecideRoundOne();
+  harness_.reports[0].prepared = Round(1);
+  harness_.Step(CommitFailed{0, Round(1), CallFailure::kRefused});
+  EXPECT_EQ(harness_.CountFor<SendFence>(0), 1u);
+  harness_.FenceAnswers(0);
+  EXPECT_EQ(harness_.CountFor<SendCommit>(0), 1u) << "at once, whatever the pause";
+}
+
+TEST_F(DeliveryTest, ADecisionIsForgottenWhenAllThatKeepABranchReportItDurableR17) {
+  DecideRoundOne();
+  harness_.CommitAnswers(0, Round(1));
+  harness_.CommitAnswers(1, Round(1));
+  EXPECT_EQ(harness_.Count<ForgetDecision>(), 0u) << "an acknowledgement is not durable";
+  harness_.reports[0].durable = Round(1);
+  harness_.StatusAnswers(0);
+  EXPECT_EQ(harness_.Count<ForgetDecision>(), 0u);
+  EXPECT_EQ(harness_.protocol().GetView().undelivered_decisions, 1u);
+  harness_.Step(Heard{1, harness_.reports[1].boot_id, Round(1)});
+  EXPECT_EQ(harness_.First<ForgetDecision>().round, Round(1));
+  EXPECT_EQ(harness_.First<RecordDurable>().participant, 1u);
+  EXPECT_EQ(harness_.protocol().GetView().undelivered_decisions, 0u);
+}
+
+TEST_F(DeliveryTest, ThoseThatKeepNothingDoNotHoldADecisionBackR17) {
+  harness_.StepAll({harness_.MakeSubmit(1, {0}), harness_.MakeSubmit(2, {0, 1})});
+  harness_.Votes(0, Round(1), {kYes, kNo});
+  harness_.Votes(1, Round(1), {kYes});
+  harness_.Step(DecisionDurable{Round(1)});
+  EXPECT_EQ(harness_.CountFor<SendRollback>(1), 1u);
+  harness_.reports[0].durable = Round(1);
+  harness_.CommitAnswers(0, Round(1));
+  EXPECT_EQ(harness_.First<ForgetDecision>().round, Round(1));
+}
+
+TEST_F(DeliveryTest, ACommitWhoseAnswerWasLostIsRepeatedR14) {
+  DecideRoundOne();
+  harness_.reports[0].applied = Round(1);
+  harness_.Step(CommitFailed{0, Round(1), CallFailure::kUnavailable});
+  EXPECT_EQ(harness_.CountFor<SendFence>(0), 1u);
+  harness_.FenceAnswers(0);
+  ASSERT_EQ(harness_.CountFor<SendCommit>(0), 1u);
+  EXPECT_FALSE(harness_.IsFree(0));
+  harness_.CommitAnswers(0, Round(1));
+  EXPECT_TRUE(harness_.IsFree(0));
+}
+
+TEST_F(DeliveryTest, AnAnswerToNothingIsIgnored) {
+  harness_.CommitAnswers(2, Round(9));
+  harness_.Step(CommitFailed{2, Round(9), CallFailure::kTimeout});
+  harness_.RollbackAnswers(2, Round(9));
+  EXPECT_TRUE(harness_.IsFree(2));
+}
+
+TEST_F(DeliveryTest, AHigherTermInAnAnswerEndsTheProcessR22) {
+  DecideRoundOne();
+  harness_.reports[0].term = 2;
+  harness_.CommitAnswers(0, Round(1));
+  EXPECT_EQ(harness_.Count<Fatal>(), 1u);
+}
+
+TEST_F(DeliveryTest, ARefusalForATermThatIsOutdatedEndsTheProcessR22) {
+  DecideRoundOne();
+  harness_.Step(CommitFailed{0, Round(1), CallFailure::kTermOutdated});
+  EXPECT_EQ(harness_.Count<Fatal>(), 1u);
+}
+
+}  // namespace
+}  // namespace lockstep::coordinator

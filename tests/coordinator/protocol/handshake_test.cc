@@ -1,0 +1,262 @@
+// Connections, handshakes and states (rules R15, R21, R22).
+#include <gtest/gtest.h>
+
+#include "tests/coordinator/protocol/harness.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+RoundId Round(uint64_t number) { return RoundId::Make(1, number); }
+
+TEST(HandshakeTest, TheStartFencesEveryParticipantR15) {
+  Harness harness;
+  harness.Start();
+  EXPECT_EQ(harness.Count<SendFence>(), 3u);
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kRecovering);
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kReady);
+  EXPECT_TRUE(harness.IsFree(0));
+}
+
+TEST(HandshakeTest, NothingIsSentBeforeTheHandshakeAndNobodyElseWaitsR15) {
+  Harness harness;
+  harness.Start();
+  harness.FenceAnswers(1);
+  harness.Submits(1, {0, 1});
+  EXPECT_EQ(harness.Count<SendPrepare>(), 0u);
+  harness.Submits(2, {1});
+  EXPECT_EQ(harness.First<SendPrepare>().branches[0].transaction, 2u);
+  harness.Votes(1, Round(1), {kNo});
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.Count<SendPrepare>(), 2u);
+}
+
+TEST(HandshakeTest, ANewBootIdAsksForAHandshakeR15) {
+  Harness harness;
+  harness.StartReady();
+  harness.reports[0].boot_id = 999;
+  harness.StatusAnswers(0);
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kRecovering);
+  EXPECT_EQ(harness.CountFor<SendFence>(0), 1u);
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kReady);
+}
+
+TEST(HandshakeTest, ARestartTakesTheVoteThatIsAwaitedWithItR11R15) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0, 1});
+  harness.Step(Heard{0, 999, RoundId()});
+  harness.Votes(1, Round(1), {kYes});
+  EXPECT_EQ(harness.First<Complete>().reason, EndingReason::kParticipantUnavailable);
+  EXPECT_EQ(harness.CountFor<SendRollback>(0), 1u);
+}
+
+TEST(HandshakeTest, AVoteOfARunThatNobodyShookHandsWithIsNoVoteR15) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0});
+  harness.reports[0].boot_id = 999;
+  harness.Votes(0, Round(1), {kYes});
+  EXPECT_EQ(harness.Count<LogDecision>(), 0u);
+  EXPECT_EQ(harness.First<Complete>().reason, EndingReason::kParticipantUnavailable);
+}
+
+TEST(HandshakeTest, AfterAMissingVoteAFenceAndTheRollbackHaveToBeAnsweredR14R15) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0});
+  harness.Step(PrepareFailed{0, Round(1), CallFailure::kRefused});
+  harness.Submits(2, {0});
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.Count<SendPrepare>(), 0u);
+  EXPECT_FALSE(harness.IsFree(0));
+  harness.RollbackAnswers(0, Round(1));
+  EXPECT_EQ(harness.Count<SendPrepare>(), 1u);
+}
+
+TEST(HandshakeTest, AFenceThatWasSentBeforeTheReasonForTheNextOneDoesNotCountR15) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0});
+  harness.Step(PrepareFailed{0, Round(1), CallFailure::kTimeout});
+  ASSERT_EQ(harness.CountFor<SendFence>(0), 1u);
+  ASSERT_EQ(harness.CountFor<SendRollback>(0), 1u);
+  // The Rollback is answered while the Fence, which may have seen the round prepared, is under way.
+  harness.RollbackAnswers(0, Round(1));
+  harness.reports[0].prepared = Round(1);
+  harness.FenceAnswers(0);
+  EXPECT_NE(harness.StateOf(0), ParticipantState::kReady);
+  EXPECT_EQ(harness.CountFor<SendRollback>(0), 0u);
+  EXPECT_EQ(harness.CountFor<SendFence>(0), 1u);
+  harness.reports[0].prepared = RoundId();
+  harness.FenceAnswers(0);
+  EXPECT_TRUE(harness.IsFree(0));
+}
+
+TEST(HandshakeTest, AStatusCallASecondWithOneUnderWay) {
+  Harness harness;
+  harness.StartReady();
+  harness.Pass(kStatusInterval);
+  EXPECT_EQ(harness.Count<SendStatus>(), 3u);
+  harness.Pass(kStatusInterval * 3);
+  EXPECT_EQ(harness.Count<SendStatus>(), 0u);
+  harness.monotonic += absl::Milliseconds(5);
+  harness.StatusAnswers(1);
+  EXPECT_EQ(harness.CountFor<SendStatus>(1), 1u);
+  EXPECT_EQ(harness.protocol().GetView().participants[1].round_trip,
+            kStatusInterval * 3 + absl::Milliseconds(5));
+}
+
+TEST(HandshakeTest, AnUnreachableParticipantFailsAllThatNeedItByName) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {1});
+  harness.Submits(2, {0, 1});
+  harness.Pass(kStatusInterval);
+  harness.Step(StatusFailed{0, CallFailure::kUnavailable});
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kUnreachable);
+  EXPECT_EQ(harness.First<Complete>().transaction, 2u);
+  EXPECT_EQ(harness.First<Complete>().participant, 0u);
+  EXPECT_EQ(harness.First<Complete>().reason, EndingReason::kParticipantUnavailable);
+  harness.Submits(3, {2, 0});
+  EXPECT_EQ(harness.First<Complete>().participant, 0u);
+  EXPECT_EQ(harness.StateOf(2), ParticipantState::kReady);
+}
+
+TEST(HandshakeTest, ADeferredTransactionFailsToo) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0, 1});
+  harness.Votes(0, Round(1), {kDefer});
+  harness.Pass(kStatusInterval);
+  harness.Step(StatusFailed{0, CallFailure::kUnavailable});
+  EXPECT_EQ(harness.Count<Complete>(), 0u);
+  harness.Votes(1, Round(1), {kYes});
+  EXPECT_EQ(harness.First<Complete>().participant, 0u);
+  EXPECT_EQ(harness.First<Complete>().ending, Ending::kAborted);
+}
+
+TEST(HandshakeTest, WhenItAnswersAgainItIsShakenHandsWithFirstR15) {
+  Harness harness;
+  harness.StartReady();
+  harness.Pass(kStatusInterval);
+  harness.Step(StatusFailed{0, CallFailure::kUnavailable});
+  harness.Pass(kStatusInterval);
+  EXPECT_EQ(harness.CountFor<SendFence>(0), 0u) << "one question a second is enough";
+  harness.StatusAnswers(0);
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kRecovering);
+  EXPECT_EQ(harness.CountFor<SendFence>(0), 1u);
+}
+
+TEST(HandshakeTest, AFailureThatIsOlderThanTheLatestAnswerIsIgnored) {
+  Harness harness;
+  harness.StartReady();
+  harness.Pass(kStatusInterval);
+  harness.monotonic += absl::Milliseconds(1);
+  harness.Step(Heard{0, harness.reports[0].boot_id, RoundId()});
+  harness.Step(StatusFailed{0, CallFailure::kUnavailable});
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kReady);
+}
+
+TEST(HandshakeTest, SilenceAloneMakesUnreachableButNotOurOwnPause) {
+  Harness harness;
+  harness.StartReady();
+  harness.monotonic += kSilenceLimit * 2;
+  harness.Step(Tick{});
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kReady);
+  harness.Pass(kSilenceLimit);
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kUnreachable);
+}
+
+TEST(HandshakeTest, AFenceThatFailsIsRepeatedWithPauses) {
+  Harness harness;
+  harness.Start();
+  harness.Step(FenceFailed{0, CallFailure::kRefused});
+  EXPECT_EQ(harness.CountFor<SendFence>(0), 0u);
+  harness.Pass(kFirstRetry);
+  EXPECT_EQ(harness.CountFor<SendFence>(0), 1u);
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kRecovering);
+  harness.Step(FenceFailed{0, CallFailure::kUnavailable});
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kUnreachable);
+}
+
+TEST(HandshakeTest, ANodeOfAnotherIdentityIsRefusedUntilItIsRepairedR22) {
+  Harness harness;
+  harness.Start();
+  harness.Step(FenceRefused{0, "this is node9, not node0"});
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kRefused);
+  EXPECT_EQ(harness.First<ParticipantStateChanged>().reason, "this is node9, not node0");
+  EXPECT_EQ(harness.Count<Alarm>(), 0u);
+  harness.Submits(1, {0});
+  EXPECT_EQ(harness.First<Complete>().reason, EndingReason::kParticipantUnavailable);
+  harness.Pass(kRefusedRetry);
+  EXPECT_EQ(harness.CountFor<SendFence>(0), 1u);
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kReady);
+}
+
+TEST(HandshakeTest, AHigherTermEndsTheProcessWhereverItIsSeenR22) {
+  const Event events[] = {
+      PrepareFailed{0, Round(1), CallFailure::kTermOutdated},
+      RollbackFailed{0, Round(1), CallFailure::kTermOutdated},
+      FenceFailed{0, CallFailure::kTermOutdated},
+      StatusFailed{0, CallFailure::kTermOutdated},
+  };
+  for (const Event& event : events) {
+    Harness harness;
+    harness.Start();
+    harness.Step(event);
+    EXPECT_EQ(harness.Count<Fatal>(), 1u);
+  }
+  Harness harness;
+  harness.Start();
+  harness.reports[0].term = 2;
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.Count<Fatal>(), 1u);
+}
+
+TEST(HandshakeTest, ARepeatedPrepareThatRanAfterItsRoundIsFoundByStatus) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0});
+  harness.Votes(0, Round(1), {kNo});
+  harness.Pass(kStatusInterval);
+  ASSERT_EQ(harness.CountFor<SendStatus>(0), 1u);
+  harness.reports[0].prepared = Round(1);
+  harness.StatusAnswers(0);
+  EXPECT_EQ(harness.CountFor<SendFence>(0), 1u);
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.First<SendRollback>().round, Round(1));
+}
+
+TEST(ReadTest, AReadGoesToTheMasterWithTheLastRoundDecidedThereR21) {
+  Harness harness(MakeConfig({2, 1}));
+  harness.Start();
+  EXPECT_FALSE(harness.protocol().RouteRead(0).has_value());
+  harness.FenceAnswers(1);
+  EXPECT_EQ(harness.protocol().RouteRead(0)->participant, 1u);
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.protocol().RouteRead(0)->participant, 0u);
+  harness.Submits(1, {0, 1});
+  harness.Votes(0, Round(1), {kYes});
+  harness.Votes(1, Round(1), {kYes});
+  EXPECT_EQ(harness.protocol().RouteRead(0)->least_round, RoundId());
+  harness.Step(DecisionDurable{Round(1)});
+  EXPECT_EQ(harness.protocol().RouteRead(0)->least_round, Round(1));
+  EXPECT_FALSE(harness.protocol().RouteRead(1).has_value());
+  EXPECT_EQ(harness.protocol().RouteReadTo(1)->least_round, Round(1));
+}
+
+TEST(ReadTest, AfterARestartReadsKnowWhatWasDecidedBeforeR21) {
+  StartState start = MakeStart(3);
+  start.participants = {{Round(4), Round(5)}};
+  Harness harness(MakeConfig({1}), start);
+  harness.reports[0].applied = Round(5);
+  harness.reports[0].durable = Round(5);
+  harness.StartReady();
+  EXPECT_EQ(harness.protocol().RouteRead(0)->least_round, Round(5));
+}
+
+}  // namespace
+}  // namespace lockstep::coordinator
