@@ -66,11 +66,13 @@ class ParticipantClient {
   void Prepare(const grpc::ByteBuffer& request, absl::Duration timeout,
                OnAnswer<v1::PrepareResponse> done);
 
-  // Deliveries and handshakes wait for a connection until `timeout` is over.
+  // Deliveries wait for a connection until `timeout` is over.
   void Commit(const v1::CommitRequest& request, absl::Duration timeout,
               OnAnswer<v1::CommitResponse> done);
   void Rollback(const v1::RollbackRequest& request, absl::Duration timeout,
                 OnAnswer<v1::RollbackResponse> done);
+
+  // Fail at once while there is no connection, so that one that is down is known to be.
   void Fence(const v1::FenceRequest& request, absl::Duration timeout,
              OnAnswer<v1::FenceResponse> done);
   void Status(const v1::StatusRequest& request, absl::Duration timeout,

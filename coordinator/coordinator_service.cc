@@ -1,0 +1,245 @@
+#include "coordinator/coordinator_service.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/rpc/convert.h"
+#include "coordinator/cluster_status.h"
+#include "coordinator/endings.h"
+#include "coordinator/reader.h"
+#include "coordinator/transaction.h"
+#include "lockstep/v1/coordinator.grpc.pb.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+using ExecuteCall = rpc::Call<v1::ExecuteRequest, v1::ExecuteResponse>;
+using QueryCall = rpc::Call<v1::QueryRequest, v1::QueryResponse>;
+using TransactionCall = rpc::Call<v1::GetTransactionRequest, v1::GetTransactionResponse>;
+using VersionCall = rpc::Call<v1::GetTableVersionRequest, v1::GetTableVersionResponse>;
+using StatusCall = rpc::Call<v1::GetClusterStatusRequest, v1::GetClusterStatusResponse>;
+
+// As many as the protocol's queue may hold, and those of a round on top.
+constexpr int kTransactionsInFlight = 40'000;
+constexpr int kOthersInFlight = 4'000;
+
+Error UnknownDatabase(const std::string& database) {
+  Error error;
+  error.reason = Reason::kDatabaseUnknown;
+  error.message = absl::StrCat("The cluster has no database ", database,
+                               "; GetClusterStatus lists those that it has.");
+  error.database = database;
+  return error;
+}
+
+Error UnknownTransaction(const std::string& transaction_id) {
+  Error error;
+  error.reason = Reason::kTransactionUnknown;
+  error.message = absl::StrCat(
+      "Nothing is known of transaction ", transaction_id,
+      ", which does not mean that it was aborted: outcomes are kept for an hour; read the data to "
+      "find out.");
+  error.transaction_id = transaction_id;
+  return error;
+}
+
+Error MalformedId() {
+  Error error;
+  error.reason = Reason::kRequestInvalid;
+  error.message = "transaction_id is not one that this service gave: those look like 3-1842.";
+  error.field = "transaction_id";
+  return error;
+}
+
+Error Stopping() {
+  Error error = ShuttingDown();
+  error.outcome.reset();
+  return error;
+}
+
+// The methods, with what they share. Lives as long as the handlers that hold it.
+class CoordinatorService : public std::enable_shared_from_this<CoordinatorService> {
+ public:
+  CoordinatorService(Coordinator* coordinator, const rpc::RequestLimits& limits)
+      : coordinator_(coordinator), limits_(limits) {}
+
+  void Execute(ExecuteCall call) {
+    const v1::ExecuteRequest& request = call.request();
+    if (std::optional<Error> error = rpc::ValidateRequest(request, limits_)) {
+      return call.Fail(*error);
+    }
+    Result<absl::Duration> timeout =
+        rpc::EffectiveTimeout(request.has_timeout(), request.timeout(), call.TimeLeft(), limits_);
+    if (!timeout.ok()) return call.Fail(timeout.error());
+    Result<std::unique_ptr<Transaction>> made = MakeTransaction(request, coordinator_->cluster());
+    if (!made.ok()) return call.Fail(made.error());
+    std::unique_ptr<Transaction> transaction = std::move(made).value();
+    transaction->arrived = coordinator_->clock().MonotonicNow();
+    transaction->deadline = transaction->arrived + *timeout;
+    transaction->done = [call = std::move(call)](Result<v1::ExecuteResponse> result) mutable {
+      if (result.ok()) {
+        call.Finish(*result);
+      } else {
+        call.Fail(result.error());
+      }
+    };
+    coordinator_->Execute(std::move(transaction));
+  }
+
+  void Query(QueryCall call) {
+    v1::QueryRequest& request = call.request();
+    if (std::optional<Error> error = rpc::ValidateRequest(request, limits_)) {
+      return call.Fail(*error);
+    }
+    Result<absl::Duration> timeout =
+        rpc::EffectiveTimeout(request.has_timeout(), request.timeout(), call.TimeLeft(), limits_);
+    if (!timeout.ok()) return call.Fail(timeout.error());
+    const std::optional<DatabaseIndex> database =
+        coordinator_->cluster().FindDatabase(request.database());
+    if (!database) return call.Fail(UnknownDatabase(request.database()));
+    v1::ReadRequest read;
+    read.set_sql(std::move(*request.mutable_sql()));
+    read.mutable_params()->Swap(request.mutable_params());
+    read.mutable_named_params()->swap(*request.mutable_named_params());
+    read.set_least_round(std::max(request.min_version(), int64_t{0}));
+    ReadFromOne(
+        coordinator_, *database, std::move(read), *timeout,
+        [self = shared_from_this(), call = std::move(call)](Result<ReadAnswer> answer) mutable {
+          self->AnswerQuery(std::move(call), std::move(answer));
+        });
+  }
+
+  void GetTransaction(TransactionCall call) {
+    if (std::optional<Error> error = rpc::ValidateRequest(call.request(), limits_)) {
+      return call.Fail(*error);
+    }
+    const std::optional<TransactionId> id = ParseTransactionId(call.request().transaction_id());
+    if (!id) return call.Fail(MalformedId());
+    // Asked of the coordinator's thread first: what it does not run any more, the log has.
+    auto shared = std::make_shared<TransactionCall>(std::move(call));
+    const bool accepted =
+        coordinator_->Run([self = shared_from_this(), shared, id = *id](Engine& engine) {
+          self->AskForOutcome(std::move(*shared), id, engine);
+        });
+    if (!accepted && shared->pending()) shared->Fail(Stopping());
+  }
+
+  void GetTableVersion(VersionCall call) {
+    const v1::GetTableVersionRequest& request = call.request();
+    if (std::optional<Error> error = rpc::ValidateRequest(request, limits_)) {
+      return call.Fail(*error);
+    }
+    const std::optional<DatabaseIndex> database =
+        coordinator_->cluster().FindDatabase(request.database());
+    if (!database) return call.Fail(UnknownDatabase(request.database()));
+    const absl::Duration timeout = std::min(call.TimeLeft(), limits_.default_timeout);
+    const std::string table = request.table();
+    ReadTableVersions(coordinator_, *database, table, timeout,
+                      [call = std::move(call)](Result<v1::GetTableVersionResponse> result) mutable {
+                        if (result.ok()) {
+                          call.Finish(*result);
+                        } else {
+                          call.Fail(result.error());
+                        }
+                      });
+  }
+
+  void GetClusterStatus(StatusCall call) {
+    auto shared = std::make_shared<StatusCall>(std::move(call));
+    const bool accepted =
+        coordinator_->Run([shared, start_time = coordinator_->start_time()](Engine& engine) {
+          shared->Finish(ClusterStatusOf(engine, start_time));
+        });
+    if (!accepted && shared->pending()) shared->Fail(Stopping());
+  }
+
+ private:
+  void AnswerQuery(QueryCall call, Result<ReadAnswer> answer) {
+    if (!answer.ok()) return call.Fail(answer.error());
+    v1::QueryResponse response;
+    response.mutable_columns()->Swap(answer->response.mutable_columns());
+    response.mutable_rows()->Swap(answer->response.mutable_rows());
+    response.set_version(answer->response.round());
+    response.set_node_id(coordinator_->cluster().node(answer->participant).node_id);
+    call.Finish(response);
+  }
+
+  void AskForOutcome(TransactionCall call, TransactionId id, const Engine& engine) {
+    // An id that was not given yet may still be, and commit.
+    if (id.term > engine.term() ||
+        (id.term == engine.term() && id.sequence > engine.last_sequence())) {
+      return call.Fail(UnknownTransaction(ToString(id)));
+    }
+    if (engine.IsRunning(id)) {
+      v1::GetTransactionResponse response;
+      response.set_transaction_id(ToString(id));
+      response.set_outcome(v1::OUTCOME_IN_PROGRESS);
+      return call.Finish(response);
+    }
+    coordinator_->FindOutcome(
+        id, [call = std::move(call), id](absl::StatusOr<LoggedOutcome> outcome) mutable {
+          AnswerOutcome(std::move(call), id, outcome);
+        });
+  }
+
+  static void AnswerOutcome(TransactionCall call, TransactionId id,
+                            const absl::StatusOr<LoggedOutcome>& outcome) {
+    if (!outcome.ok()) {
+      Error error = OutcomeUnknown(id);
+      error.message = absl::StrCat("The decision log could not be read: ",
+                                   std::string(outcome.status().message()));
+      return call.Fail(error);
+    }
+    if (outcome->kind == LoggedOutcome::Kind::kForgotten) {
+      return call.Fail(UnknownTransaction(ToString(id)));
+    }
+    v1::GetTransactionResponse response;
+    response.set_transaction_id(ToString(id));
+    response.set_outcome(v1::OUTCOME_ABORTED);
+    if (outcome->kind == LoggedOutcome::Kind::kCommitted) {
+      response.set_outcome(v1::OUTCOME_COMMITTED);
+      rpc::ToProto(outcome->decide_time, response.mutable_decide_time());
+      for (const std::string& database : outcome->databases) response.add_databases(database);
+    }
+    call.Finish(response);
+  }
+
+  Coordinator* const coordinator_;
+  const rpc::RequestLimits limits_;
+};
+
+}  // namespace
+
+void AddCoordinatorService(rpc::Server* server, Coordinator* coordinator,
+                           const rpc::RequestLimits& limits) {
+  using Async = v1::CoordinatorService::AsyncService;
+  auto* async = server->Add<v1::CoordinatorService>();
+  auto service = std::make_shared<CoordinatorService>(coordinator, limits);
+  rpc::MethodOptions execute;
+  execute.waiting_per_queue = 64;
+  execute.max_in_flight = kTransactionsInFlight;
+  rpc::MethodOptions other;
+  other.max_in_flight = kOthersInFlight;
+  server->Handle(async, &Async::RequestExecute, "Execute", execute,
+                 rpc::Handler<v1::ExecuteRequest, v1::ExecuteResponse>(
+                     [service](ExecuteCall call) { service->Execute(std::move(call)); }));
+  server->Handle(async, &Async::RequestQuery, "Query", other,
+                 rpc::Handler<v1::QueryRequest, v1::QueryResponse>(
+                     [service](QueryCall call) { service->Query(std::move(call)); }));
+  server->Handle(
+      async, &Async::RequestGetTransaction, "GetTransaction", other,
+      rpc::Handler<v1::GetTransactionRequest, v1::GetTransactionResponse>(
+          [service](TransactionCall call) { service->GetTransaction(std::move(call)); }));
+  server->Handle(async, &Async::RequestGetTableVersion, "GetTableVersion", other,
+                 rpc::Handler<v1::GetTableVersionRequest, v1::GetTableVersionResponse>(
+                     [service](VersionCall call) { service->GetTableVersion(std::move(call)); }));
+  server->Handle(async, &Async::RequestGetClusterStatus, "GetClusterStatus", other,
+                 rpc::Handler<v1::GetClusterStatusRequest, v1::GetClusterStatusResponse>(
+                     [service](StatusCall call) { service->GetClusterStatus(std::move(call)); }));
+}
+
+}  // namespace lockstep::coordinator

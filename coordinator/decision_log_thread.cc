@@ -1,0 +1,134 @@
+#include "coordinator/decision_log_thread.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+// Producers are bounded by the transactions in flight, so the mailbox needs no bound of its own.
+constexpr size_t kCapacity = std::numeric_limits<size_t>::max() / 2;
+constexpr absl::Duration kSpaceInterval = absl::Milliseconds(100);
+constexpr absl::Duration kIdleAfter = absl::Milliseconds(50);
+constexpr absl::Duration kIdleAgainAfter = absl::Seconds(1);
+
+void Require(const absl::Status& status, const char* what) {
+  LOCKSTEP_CHECK(status.ok(), absl::StrCat("the decision log cannot ", what,
+                                           ", and what it holds is unknown now: ",
+                                           std::string(status.message())));
+}
+
+}  // namespace
+
+DecisionLogThread::DecisionLogThread(std::unique_ptr<DecisionLog> log, const Clock* clock,
+                                     DecisionLogThreadOptions options, DecisionLogListener listener)
+    : log_(std::move(log)),
+      clock_(clock),
+      options_(options),
+      listener_(std::move(listener)),
+      space_asked_(-absl::InfiniteDuration()),
+      actor_(
+          "decision-log", kCapacity, 0,
+          [this](std::vector<Command>& commands) { Handle(commands); }, kIdleAfter,
+          [this] { Idle(); }) {}
+
+void DecisionLogThread::Append(std::vector<Decision> decisions) { Push(std::move(decisions)); }
+
+void DecisionLogThread::WriteLater(LogBatch batch) { Push(std::move(batch)); }
+
+void DecisionLogThread::FindOutcome(
+    TransactionId id, absl::AnyInvocable<void(absl::StatusOr<LoggedOutcome>)> answer) {
+  Push(OutcomeQuestion{id, std::move(answer)});
+}
+
+void DecisionLogThread::Stop() {
+  actor_.Stop();
+  // The thread is gone, so its state is this thread's now.
+  WriteLazy();
+}
+
+void DecisionLogThread::Push(Command command) {
+  // Refused only after Stop: then nobody waits for it any more.
+  (void)actor_.Push(std::move(command));
+}
+
+void DecisionLogThread::Handle(std::vector<Command>& commands) {
+  actor_.SetIdleAfter(kIdleAfter);
+  for (Command& command : commands) Take(command);
+  WriteDecisions();
+  if (LazyIsDue()) WriteLazy();
+  Answer();
+  AskForSpace();
+  Require(log_->Tidy(/*idle=*/false), "tidy up");
+}
+
+void DecisionLogThread::Take(Command& command) {
+  const bool lazy_was_empty = lazy_.empty();
+  if (auto* decisions = std::get_if<std::vector<Decision>>(&command)) {
+    std::move(decisions->begin(), decisions->end(), std::back_inserter(batch_.decisions));
+  } else if (auto* later = std::get_if<LogBatch>(&command)) {
+    lazy_.forget.insert(lazy_.forget.end(), later->forget.begin(), later->forget.end());
+    lazy_.durable_rounds.insert(lazy_.durable_rounds.end(), later->durable_rounds.begin(),
+                                later->durable_rounds.end());
+  } else {
+    questions_.push_back(std::move(std::get<OutcomeQuestion>(command)));
+  }
+  if (lazy_was_empty && !lazy_.empty()) lazy_since_ = clock_->MonotonicNow();
+}
+
+void DecisionLogThread::WriteDecisions() {
+  if (batch_.decisions.empty()) return;
+  const bool with_lazy = LazyIsDue();
+  if (with_lazy) {
+    std::swap(batch_.forget, lazy_.forget);
+    std::swap(batch_.durable_rounds, lazy_.durable_rounds);
+  }
+  Require(log_->Write(batch_), "write decisions");
+  std::vector<RoundId> rounds;
+  rounds.reserve(batch_.decisions.size());
+  for (const Decision& decision : batch_.decisions) rounds.push_back(decision.round);
+  batch_.decisions.clear();
+  batch_.forget.clear();
+  batch_.durable_rounds.clear();
+  listener_.on_durable(std::move(rounds));
+}
+
+bool DecisionLogThread::LazyIsDue() const {
+  return !lazy_.empty() && clock_->MonotonicNow() - lazy_since_ >= options_.lazy_delay;
+}
+
+void DecisionLogThread::WriteLazy() {
+  if (lazy_.empty()) return;
+  Require(log_->Write(lazy_), "write what is forgotten");
+  lazy_ = LogBatch();
+}
+
+void DecisionLogThread::Answer() {
+  for (OutcomeQuestion& question : questions_) question.answer(log_->FindOutcome(question.id));
+  questions_.clear();
+}
+
+void DecisionLogThread::AskForSpace() {
+  const absl::Duration now = clock_->MonotonicNow();
+  if (now - space_asked_ < kSpaceInterval) return;
+  space_asked_ = now;
+  // Old outcomes go a few at a time, so that they never hold up a decision for long.
+  Require(log_->Prune(clock_->WallNow() - options_.outcome_lifetime).status(), "drop old outcomes");
+  const bool is_short = log_->SpaceIsShort();
+  if (is_short == space_is_short_) return;
+  space_is_short_ = is_short;
+  listener_.on_space(is_short);
+}
+
+void DecisionLogThread::Idle() {
+  WriteLazy();
+  AskForSpace();
+  Require(log_->Tidy(/*idle=*/true), "tidy up");
+  actor_.SetIdleAfter(kIdleAgainAfter);
+}
+
+}  // namespace lockstep::coordinator

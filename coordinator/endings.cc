@@ -1,0 +1,154 @@
+#include "coordinator/endings.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "common/rpc/error_details.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+constexpr absl::Duration kSoon = absl::Milliseconds(100);
+constexpr absl::Duration kLater = absl::Seconds(1);
+
+Error NotStarted(Reason reason, std::string message, absl::Duration retry_delay) {
+  Error error;
+  error.reason = reason;
+  error.message = std::move(message);
+  error.outcome = FailureOutcome::kNotStarted;
+  error.retry_delay = retry_delay;
+  return error;
+}
+
+Error VotedNo(const Complete& complete, Transaction* transaction) {
+  for (NoVote& no : transaction->no_votes) {
+    if (no.participant == complete.participant) return std::move(no.error);
+  }
+  Error error;
+  error.message = "The participant voted NO, and its reason did not arrive.";
+  return error;
+}
+
+Error ReplicasDisagree(const Complete& complete, const Cluster& cluster) {
+  Error error;
+  error.reason = Reason::kReplicasDisagree;
+  LOCKSTEP_CHECK(!complete.digests.empty(), "replicas disagree, and none is named");
+  error.database = cluster.node(complete.digests.front().participant).database;
+  error.message = absl::StrCat("The replicas of database ", error.database,
+                               " computed different changes, so none of them was made; the digests "
+                               "are:");
+  for (const ReplicaDigest& replica : complete.digests) {
+    absl::StrAppend(&error.message, " ", cluster.node(replica.participant).node_id, " ",
+                    absl::Hex(replica.digest, absl::kZeroPad16));
+  }
+  absl::StrAppend(&error.message, ". Compare their tables.");
+  return error;
+}
+
+Error TimedOut(const Transaction& transaction) {
+  Error error;
+  error.reason = Reason::kTimeout;
+  error.message = absl::StrCat(
+      "The transaction was aborted because its time of ",
+      absl::FormatDuration(transaction.deadline - transaction.arrived),
+      " ended before it was decided; its participants may be busy or in recovery: try again, or "
+      "with a longer timeout.");
+  error.retry_delay = kSoon;
+  return error;
+}
+
+Error Unavailable(const Complete& complete, const Cluster& cluster,
+                  const std::string& participant_reason) {
+  const ClusterNode& node = cluster.node(complete.participant);
+  Error error;
+  error.reason = Reason::kParticipantUnavailable;
+  error.message = absl::StrCat("The transaction was aborted because the participant ", node.node_id,
+                               " of database ", node.database,
+                               complete.round.is_none() ? " cannot be reached" : " did not vote",
+                               participant_reason.empty() ? "" : ": ", participant_reason,
+                               "; try again when GetClusterStatus shows it READY.");
+  error.retry_delay = kLater;
+  return error;
+}
+
+Error WithoutMetadata(const Complete& complete, Transaction* transaction, const Cluster& cluster,
+                      const std::string& participant_reason) {
+  switch (complete.reason) {
+    case EndingReason::kVoteNo:
+      return VotedNo(complete, transaction);
+    case EndingReason::kReplicasDisagree:
+      return ReplicasDisagree(complete, cluster);
+    case EndingReason::kTimeout:
+      return TimedOut(*transaction);
+    case EndingReason::kParticipantUnavailable:
+      return Unavailable(complete, cluster, participant_reason);
+    case EndingReason::kQueueFull:
+      return NotStarted(Reason::kQueueFull,
+                        "The coordinator's queue of transactions is full; try again later.", kSoon);
+    case EndingReason::kShuttingDown:
+      return ShuttingDown();
+    case EndingReason::kNone:
+      break;
+  }
+  LOCKSTEP_CHECK(false, "a transaction that did not commit, and no reason why");
+}
+
+}  // namespace
+
+Error ErrorOf(const Complete& complete, Transaction* transaction, const Cluster& cluster,
+              const std::string& participant_reason) {
+  Error error = WithoutMetadata(complete, transaction, cluster, participant_reason);
+  error.outcome = complete.ending == Ending::kNotStarted ? FailureOutcome::kNotStarted
+                                                         : FailureOutcome::kAborted;
+  error.transaction_id = ToString(transaction->id);
+  if (complete.reason == EndingReason::kVoteNo ||
+      complete.reason == EndingReason::kParticipantUnavailable) {
+    const ClusterNode& node = cluster.node(complete.participant);
+    error.node_id = node.node_id;
+    error.database = node.database;
+  }
+  return error;
+}
+
+Error QueueFull(uint64_t waiting) {
+  return NotStarted(Reason::kQueueFull,
+                    absl::StrCat("The coordinator has ", waiting,
+                                 " calls waiting, which is its limit; try again later."),
+                    kSoon);
+}
+
+Error DiskFull() {
+  return NotStarted(Reason::kDiskFull,
+                    "The disk of the coordinator's decision log is nearly full, so it takes no new "
+                    "transactions; make room there.",
+                    kLater);
+}
+
+Error ShuttingDown() {
+  return NotStarted(Reason::kShuttingDown,
+                    "The coordinator is stopping; try again when it is back.", kLater);
+}
+
+Error OutcomeUnknown(TransactionId id) {
+  Error error;
+  error.reason = Reason::kOutcomeUnknown;
+  error.message = absl::StrCat("The coordinator ended before transaction ", ToString(id),
+                               " was answered; ask GetTransaction how it ended.");
+  error.outcome = FailureOutcome::kUnknown;
+  error.transaction_id = ToString(id);
+  return error;
+}
+
+Error ErrorInVote(const v1::BranchVote& vote) {
+  std::optional<Error> error = rpc::ErrorFromProto(vote.error());
+  if (error) return *std::move(error);
+  Error unusable;
+  unusable.reason = Reason::kInvariantBroken;
+  unusable.message = absl::StrCat("The participant voted NO without a reason that can be read: ",
+                                  vote.error().message());
+  return unusable;
+}
+
+}  // namespace lockstep::coordinator

@@ -1,0 +1,34 @@
+// What the client of a transaction that did not commit is told.
+#ifndef LOCKSTEP_COORDINATOR_ENDINGS_H_
+#define LOCKSTEP_COORDINATOR_ENDINGS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "common/error.h"
+#include "coordinator/cluster.h"
+#include "coordinator/protocol/effect.h"
+#include "coordinator/transaction.h"
+#include "lockstep/v1/two_phase_commit.pb.h"
+
+namespace lockstep::coordinator {
+
+// Requires complete.ending != kCommitted. Moves the error out of the vote that it is about.
+// `participant_reason`: why complete.participant is not READY, if it is known.
+Error ErrorOf(const Complete& complete, Transaction* transaction, const Cluster& cluster,
+              const std::string& participant_reason);
+
+// Refusals before the protocol has seen the transaction: nothing was started.
+Error QueueFull(uint64_t waiting);
+Error DiskFull();
+Error ShuttingDown();
+
+// For a transaction whose coordinator ends before it could be told how it ended.
+Error OutcomeUnknown(TransactionId id);
+
+// The error in a vote of NO; a vote without a usable one is the participant's bug, and said so.
+Error ErrorInVote(const v1::BranchVote& vote);
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_ENDINGS_H_

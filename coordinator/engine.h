@@ -1,0 +1,174 @@
+// Drives the protocol: turns messages into its events, and carries out its effects.
+#ifndef LOCKSTEP_COORDINATOR_ENGINE_H_
+#define LOCKSTEP_COORDINATOR_ENGINE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
+#include "coordinator/cluster.h"
+#include "coordinator/decision_log.h"
+#include "coordinator/participant_link.h"
+#include "coordinator/protocol/protocol.h"
+#include "coordinator/transaction.h"
+#include "coordinator/transaction_table.h"
+
+namespace lockstep::coordinator {
+
+class Engine;
+
+// The votes of one participant on one round, or why there are none.
+struct PrepareDone {
+  ParticipantIndex participant = 0;
+  RoundId round;
+  Answered<v1::PrepareResponse> answer;
+};
+struct DecisionsDurable {
+  std::vector<RoundId> rounds;
+};
+struct SpaceChanged {
+  bool is_short = false;
+};
+// The first message: fences the participants.
+struct Begin {};
+// Runs after what came in the same batch was handled.
+using Task = absl::AnyInvocable<void(Engine&)>;
+
+using Message = std::variant<std::unique_ptr<Transaction>, std::unique_ptr<PrepareDone>, Event,
+                             DecisionsDurable, SpaceChanged, Begin, Task>;
+
+// Where the engine's decisions go; DecisionLogThread in production.
+class DecisionSink {
+ public:
+  virtual ~DecisionSink() = default;
+  // Answered by DecisionsDurable.
+  virtual void Append(std::vector<Decision> decisions) = 0;
+  virtual void WriteLater(LogBatch batch) = 0;
+};
+
+struct EngineOptions {
+  std::string log_id;
+  // Transactions that take longer are logged.
+  absl::Duration slow_transaction = absl::InfiniteDuration();
+};
+
+// What the engine uses; all outlive it.
+struct EngineOutside {
+  const Cluster* cluster = nullptr;
+  const Clock* clock = nullptr;
+  ParticipantLinks* links = nullptr;
+  DecisionSink* decisions = nullptr;
+  // Puts a message into the mailbox that Handle is called from. Any thread.
+  std::function<void(Message)> post;
+  // After Shutdown: nothing is under way any more.
+  std::function<void()> on_idle;
+  // Must not return: nothing may be sent or answered after it (R13).
+  std::function<void(const std::string& reason)> on_fatal;
+};
+
+// One thread uses it: that of the coordinator's actor.
+class Engine {
+ public:
+  Engine(EngineOutside outside, EngineOptions options, Config config, StartState start);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Handles the messages, and time passing.
+  void Handle(std::vector<Message>& messages);
+  // Only time passing. Does nothing before Begin.
+  void Tick();
+  // Tells the clients that still wait that nothing is known. At the very end.
+  void AbandonAll();
+
+  // For tasks.
+  const Cluster& cluster() const { return *outside_.cluster; }
+  const Protocol& protocol() const { return protocol_; }
+  ParticipantLink& link(ParticipantIndex participant) { return *(*outside_.links)[participant]; }
+  v1::Target TargetOf(ParticipantIndex participant) const;
+  Term term() const { return term_; }
+  // Whether each participant has been heard of, or is known not to answer.
+  bool all_asked() const;
+  bool IsRunning(TransactionId id) const { return transactions_.Contains(id); }
+  uint64_t last_sequence() const { return last_sequence_; }
+
+ private:
+  // The branches that a participant is voting on.
+  struct Voting {
+    RoundId round;
+    std::vector<TransactionHandle> branches;
+  };
+  // A database's branches of a round: its replicas get the same bytes.
+  struct EncodedBranches {
+    RoundId round;
+    DatabaseIndex database;
+    grpc::Slice slice;
+  };
+
+  Now ReadClock() const;
+  void Take(Message& message);
+  void TakeTransaction(std::unique_ptr<Transaction> transaction);
+  void TakeVotes(PrepareDone& done);
+  void KeepVote(const PrepareDone& done, TransactionHandle handle, v1::BranchVote* vote);
+  void TickIfDue();
+  void Step();
+  void Refuse(std::unique_ptr<Transaction> transaction, Error error);
+  void EncodeAndSend(const SendPrepare& effect);
+  grpc::Slice BranchesOf(const SendPrepare& effect, DatabaseIndex database);
+  std::string_view OperationsOf(const Transaction& transaction, DatabaseIndex database) const;
+
+  // Each carries out one kind of effect.
+  void CarryOut(SendPrepare& effect);
+  void CarryOut(LogDecision& effect);
+  void CarryOut(SendCommit& effect);
+  void CarryOut(SendRollback& effect);
+  void CarryOut(SendFence& effect);
+  void CarryOut(SendStatus& effect);
+  void CarryOut(Complete& effect);
+  void CarryOut(ForgetDecision& effect);
+  void CarryOut(RecordDurable& effect);
+  void CarryOut(ParticipantStateChanged& effect);
+  void CarryOut(Alarm& effect);
+  void CarryOut(Fatal& effect);
+  void CarryOut(Idle& effect);
+
+  void FinishResponse(const Complete& effect, Transaction* transaction) const;
+  void LogIfSlow(const Complete& effect, const Transaction& transaction) const;
+  // Sends an answer of `participant` back into the mailbox, made an event.
+  template <typename Response, typename... Round>
+  OnAnswer<Response> ThenEvent(ParticipantIndex participant, Round... round);
+
+  const EngineOutside outside_;
+  const EngineOptions options_;
+  const Term term_;
+  Protocol protocol_;
+  TransactionTable transactions_;
+  uint64_t last_sequence_ = 0;
+  std::vector<Voting> voting_;             // by participant
+  std::vector<std::string> state_reason_;  // by participant
+  std::vector<bool> asked_;                // by participant
+  bool started_ = false;
+  bool space_is_short_ = false;
+  absl::Duration last_tick_ = absl::ZeroDuration();
+
+  // Of the step at work; kept for their memory.
+  Now now_;
+  std::vector<Event> events_;
+  std::vector<Effect> effects_;
+  std::vector<Task> tasks_;
+  std::vector<EncodedBranches> encoded_;
+  std::vector<Decision> decisions_;
+  LogBatch later_;
+};
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_ENGINE_H_

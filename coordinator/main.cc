@@ -1,0 +1,120 @@
+// lockstep-coordinator: orders transactions, and decides how they end.
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "common/clock.h"
+#include "common/config/schema.h"
+#include "common/logging.h"
+#include "common/rpc/server.h"
+#include "common/rpc/signal_waiter.h"
+#include "coordinator/coordinator.h"
+#include "coordinator/coordinator_service.h"
+#include "coordinator/settings.h"
+#include "coordinator/sqlite_decision_log.h"
+
+extern char** environ;
+
+namespace lockstep::coordinator {
+namespace {
+
+// Health does not wait longer than this for participants that do not answer.
+constexpr absl::Duration kLongestFirstQuestion = absl::Seconds(2);
+constexpr int kWrongUsage = 2;
+
+int Refuse(const std::string& what, const absl::Status& status) {
+  Log(LogLevel::kCritical, what + ": " + std::string(status.message()));
+  return EXIT_FAILURE;
+}
+
+absl::StatusOr<std::unique_ptr<DecisionLog>> OpenLog(const Settings& settings,
+                                                     const Cluster& cluster) {
+  const std::string& directory = settings.server.data_dir;
+  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    return absl::FailedPreconditionError("the directory " + directory +
+                                         " cannot be made: " + std::strerror(errno));
+  }
+  absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> log =
+      SqliteDecisionLog::Open(LogOptionsOf(settings));
+  if (!log.ok()) return log.status();
+  if (absl::Status status = (*log)->SetMembers(cluster.Members()); !status.ok()) return status;
+  return std::unique_ptr<DecisionLog>(*std::move(log));
+}
+
+rpc::ServerOptions ServerOptionsOf(const Settings& settings) {
+  rpc::ServerOptions options;
+  options.address = settings.server.listen;
+  options.max_receive_bytes = static_cast<int>(settings.request_bytes) + (1 << 20);
+  return options;
+}
+
+// Serves until a signal comes, and ends what is under way.
+int Serve(const Settings& settings, const Cluster& cluster, std::unique_ptr<DecisionLog> log,
+          rpc::SignalWaiter* signals) {
+  const SystemClock clock;
+  rpc::Server server(ServerOptionsOf(settings));
+  absl::StatusOr<std::unique_ptr<Coordinator>> coordinator =
+      Coordinator::Make(&cluster, &clock, ConnectTo(cluster, &server.queues()), std::move(log),
+                        CoordinatorOptionsOf(settings));
+  if (!coordinator.ok()) return Refuse("cannot start", coordinator.status());
+  AddCoordinatorService(&server, coordinator->get(), RequestLimitsOf(settings));
+  if (absl::Status listening = server.Start(); !listening.ok()) {
+    return Refuse("cannot listen", listening);
+  }
+  (*coordinator)->Start();
+  (*coordinator)->WaitUntilAllAsked(kLongestFirstQuestion);
+  server.SetServing(true);
+  Log(LogLevel::kInfo, "started",
+      {{"cluster_id", cluster.id()},
+       {"term", (*coordinator)->term()},
+       {"listen", settings.server.listen},
+       {"port", server.port()},
+       {"participants", cluster.nodes().size()}});
+  const int signal = signals->Wait();
+  Log(LogLevel::kInfo, "stopping", {{"signal", signal}});
+  (*coordinator)->Refuse();
+  server.StopServing(settings.server.shutdown_timeout / 2);
+  (*coordinator)->Shutdown(settings.server.shutdown_timeout / 4);
+  server.DrainQueues();
+  return EXIT_SUCCESS;
+}
+
+int Run(const Settings& settings, const config::Parsed& parsed, rpc::SignalWaiter* signals) {
+  const absl::StatusOr<Cluster> cluster = ClusterOf(settings, parsed);
+  if (!cluster.ok()) {
+    Log(LogLevel::kCritical, std::string(cluster.status().message()));
+    return kWrongUsage;
+  }
+  absl::StatusOr<std::unique_ptr<DecisionLog>> log = OpenLog(settings, *cluster);
+  if (!log.ok()) return Refuse("cannot start", log.status());
+  const int code = Serve(settings, *cluster, *std::move(log), signals);
+  if (code == EXIT_SUCCESS) Log(LogLevel::kInfo, "stopped");
+  return code;
+}
+
+int Main(int argc, char** argv) {
+  rpc::SignalWaiter signals;
+  Settings settings;
+  config::Schema schema("lockstep-coordinator", "orders transactions, and decides how they end");
+  Declare(&settings, &schema);
+  const absl::StatusOr<config::Parsed> parsed = schema.Parse(argc, argv, environ);
+  if (const std::optional<int> code = config::ExitCode(parsed)) return *code;
+  if (const absl::Status wrong = config::CheckServerSettings(settings.server, *parsed);
+      !wrong.ok()) {
+    Log(LogLevel::kCritical, std::string(wrong.message()));
+    return kWrongUsage;
+  }
+  config::ApplyServerSettings(settings.server);
+  return Run(settings, *parsed, &signals);
+}
+
+}  // namespace
+}  // namespace lockstep::coordinator
+
+int main(int argc, char** argv) { return lockstep::coordinator::Main(argc, argv); }

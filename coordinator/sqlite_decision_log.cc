@@ -1,0 +1,438 @@
+#include "coordinator/sqlite_decision_log.h"
+
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "coordinator/member_table.h"
+#include "coordinator/sqlite_rows.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace lockstep::coordinator {
+namespace {
+
+constexpr char kSettings[] = R"(
+PRAGMA locking_mode=EXCLUSIVE;
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous=FULL;
+PRAGMA wal_autocheckpoint=0;
+BEGIN EXCLUSIVE;
+)";
+
+// A row of `decision` is kept until it is forgotten (open = 0) and its outcomes are old. `outcome`
+// finds the rounds of a transaction: a row per round and bucket of neighbouring transactions,
+// because a row per transaction would double what a round writes. All times are nanoseconds.
+constexpr char kSchema[] = R"(
+CREATE TABLE head(
+  id INTEGER PRIMARY KEY CHECK(id = 1), format INTEGER NOT NULL, log_id TEXT NOT NULL,
+  cluster_id TEXT NOT NULL, term INTEGER NOT NULL, clock_floor INTEGER NOT NULL,
+  lowest_open INTEGER NOT NULL, horizon INTEGER NOT NULL);
+CREATE TABLE member(
+  place INTEGER PRIMARY KEY, node_id TEXT NOT NULL UNIQUE, database TEXT NOT NULL,
+  role INTEGER NOT NULL, durable_round INTEGER NOT NULL);
+CREATE TABLE decision(
+  round INTEGER PRIMARY KEY, open INTEGER NOT NULL, decide_time INTEGER NOT NULL,
+  checksum INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE outcome(
+  bucket INTEGER NOT NULL, round INTEGER NOT NULL, PRIMARY KEY(bucket, round)) WITHOUT ROWID;
+)";
+
+constexpr int kBucketBits = 8;
+constexpr int kPrunedPerCall = 512;
+// A checkpoint lets the WAL begin again in blocks that the file has already, which syncs faster
+// than growing it: so it comes early and is small, and earlier still when nobody waits.
+constexpr uint64_t kCheckpointBytes = 4 << 20;
+constexpr uint64_t kIdleCheckpointBytes = 1 << 20;
+constexpr uint64_t kPageBytes = 4096;
+
+// Ids as one number that grows with them, as RoundId does.
+int64_t KeyOf(TransactionId id) { return RoundId::Make(id.term, id.sequence).value(); }
+TransactionId IdOf(int64_t key) {
+  const RoundId id = RoundId::FromValue(key);
+  return {id.term(), id.number()};
+}
+int64_t BucketOf(TransactionId id) { return KeyOf(id) >> kBucketBits; }
+
+// Each once. A round has few: its transactions were taken at about the same time.
+std::vector<int64_t> BucketsOf(const std::vector<TransactionId>& ids) {
+  std::vector<int64_t> buckets;
+  for (const TransactionId id : ids) {
+    const int64_t bucket = BucketOf(id);
+    if (std::find(buckets.begin(), buckets.end(), bucket) == buckets.end()) {
+      buckets.push_back(bucket);
+    }
+  }
+  return buckets;
+}
+
+// Also covers the round, so that a body in the wrong row is noticed.
+int64_t ChecksumOf(RoundId round, const std::string& body) {
+  return static_cast<int64_t>(
+      XXH3_64bits_withSeed(body.data(), body.size(), static_cast<uint64_t>(round.value())));
+}
+
+absl::Status CheckBody(RoundId round, const std::string& body, int64_t checksum) {
+  if (ChecksumOf(round, body) == checksum) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("the decision record of round ", round.value(), " is damaged"));
+}
+
+std::string DrawLogId() {
+  std::random_device device;
+  std::string id;
+  for (int word = 0; word < 4; ++word) {
+    absl::StrAppend(&id, absl::Hex(static_cast<uint32_t>(device()), absl::kZeroPad8));
+  }
+  return id;
+}
+
+absl::Status Busy(const std::string& path) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the decision log ", path, " is in use by another process: is a coordinator running on it?"));
+}
+
+absl::Status OpenError(const std::string& path, const absl::Status& status) {
+  const std::optional<sqlite::SqliteError> error = sqlite::SqliteError::FromStatus(status);
+  if (error && (error->code == sqlite::kBusy || error->code == sqlite::kLocked)) return Busy(path);
+  return absl::DataLossError(
+      absl::StrCat("the decision log ", path, " cannot be used: ", std::string(status.message())));
+}
+
+}  // namespace
+
+// What is prepared once and used for every round.
+struct SqliteDecisionLog::Statements {
+  sqlite::Statement begin;
+  sqlite::Statement commit;
+  sqlite::Statement insert_decision;
+  sqlite::Statement insert_outcome;
+  sqlite::Statement forget;
+  sqlite::Statement durable_round;
+  sqlite::Statement clock_floor;
+  sqlite::Statement lowest_open;
+  sqlite::Statement horizon;
+  sqlite::Statement oldest;
+  sqlite::Statement drop_decision;
+  sqlite::Statement drop_outcome;
+  sqlite::Statement find;
+};
+
+absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> SqliteDecisionLog::Open(
+    const SqliteDecisionLogOptions& options) {
+  const std::string path = options.directory + "/decisions.db";
+  sqlite::OpenOptions open_options;
+  open_options.vfs = options.vfs;
+  absl::StatusOr<std::unique_ptr<sqlite::Connection>> connection =
+      sqlite::Connection::Open(path, open_options);
+  if (!connection.ok()) return OpenError(path, connection.status());
+  if (absl::Status status = (*connection)->Exec(kSettings); !status.ok()) {
+    return OpenError(path, status);
+  }
+  std::unique_ptr<SqliteDecisionLog> log(new SqliteDecisionLog(*std::move(connection), options));
+  if (absl::Status status = log->ReadHead(options.cluster_id); !status.ok()) {
+    return status.code() == absl::StatusCode::kFailedPrecondition
+               ? absl::FailedPreconditionError(
+                     absl::StrCat("the decision log ", path, " ", std::string(status.message())))
+               : OpenError(path, status);
+  }
+  if (absl::Status status = log->Prepare(); !status.ok()) return OpenError(path, status);
+  return log;
+}
+
+SqliteDecisionLog::SqliteDecisionLog(std::unique_ptr<sqlite::Connection> connection,
+                                     const SqliteDecisionLogOptions& options)
+    : connection_(std::move(connection)),
+      reserve_(options.directory, options.least_free_bytes, options.reserve_bytes) {}
+
+SqliteDecisionLog::~SqliteDecisionLog() = default;
+
+// Within the transaction that kSettings began.
+absl::Status SqliteDecisionLog::ReadHead(const std::string& cluster_id) {
+  absl::StatusOr<sqlite::Statement> table =
+      connection_->Prepare("SELECT 1 FROM sqlite_schema WHERE name = 'head'");
+  if (!table.ok()) return table.status();
+  bool is_new = true;
+  absl::Status status = ForEachRow(*table, [&] {
+    is_new = false;
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  if (is_new) {
+    if (status = connection_->Exec(kSchema); !status.ok()) return status;
+    absl::StatusOr<sqlite::Statement> insert =
+        connection_->Prepare("INSERT INTO head VALUES(1, ?, ?, ?, 0, 0, 0, 0)");
+    if (!insert.ok()) return insert.status();
+    status = RunWith(*insert, int64_t{kFormat}, DrawLogId(), cluster_id);
+    if (!status.ok()) return status;
+  }
+  // The format first: the other columns may mean something else in a newer one.
+  absl::StatusOr<sqlite::Statement> format = connection_->Prepare("SELECT format FROM head");
+  if (!format.ok()) return format.status();
+  status = ForEachRow(*format, [&] {
+    if (format->ColumnInt(0) == kFormat) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat(
+        "has format ", format->ColumnInt(0), ", and this program knows format ", kFormat,
+        ": run the version of lockstep-coordinator that wrote it, or a newer one"));
+  });
+  if (!status.ok()) return status;
+  absl::StatusOr<sqlite::Statement> head = connection_->Prepare(
+      "SELECT log_id, cluster_id, clock_floor, horizon, lowest_open FROM head");
+  if (!head.ok()) return head.status();
+  status = ForEachRow(*head, [&] {
+    log_id_ = Text(*head, 0);
+    clock_floor_ = absl::FromUnixNanos(head->ColumnInt(2));
+    horizon_ = IdOf(head->ColumnInt(3));
+    lowest_open_ = Round(*head, 4);
+    if (Text(*head, 1) == cluster_id) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat("belongs to the cluster ", Text(*head, 1),
+                                                      ", and this coordinator is configured for ",
+                                                      cluster_id));
+  });
+  if (!status.ok()) return status;
+  if (log_id_.empty()) return absl::DataLossError("its head is missing");
+  return connection_->Exec("COMMIT");
+}
+
+absl::Status SqliteDecisionLog::Prepare() {
+  statements_ = std::make_unique<Statements>();
+  const std::pair<sqlite::Statement*, const char*> all[] = {
+      {&statements_->begin, "BEGIN IMMEDIATE"},
+      {&statements_->commit, "COMMIT"},
+      {&statements_->insert_decision, "INSERT INTO decision VALUES(?, 1, ?, ?, ?)"},
+      {&statements_->insert_outcome, "INSERT INTO outcome VALUES(?, ?)"},
+      {&statements_->forget, "UPDATE decision SET open = 0 WHERE round = ?"},
+      {&statements_->durable_round, "UPDATE member SET durable_round = ? WHERE place = ?"},
+      {&statements_->clock_floor, "UPDATE head SET clock_floor = ?"},
+      {&statements_->lowest_open, "UPDATE head SET lowest_open = ?"},
+      {&statements_->horizon, "UPDATE head SET horizon = ?"},
+      {&statements_->oldest,
+       "SELECT round, open, decide_time, checksum, body FROM decision ORDER BY round LIMIT ?"},
+      {&statements_->drop_decision, "DELETE FROM decision WHERE round = ?"},
+      {&statements_->drop_outcome, "DELETE FROM outcome WHERE bucket = ? AND round = ?"},
+      {&statements_->find,
+       "SELECT decision.round, checksum, body FROM outcome, decision "
+       "WHERE bucket = ? AND decision.round = outcome.round"},
+  };
+  for (const auto& [statement, sql] : all) {
+    absl::StatusOr<sqlite::Statement> prepared = connection_->Prepare(sql);
+    if (!prepared.ok()) return prepared.status();
+    *statement = *std::move(prepared);
+  }
+  return absl::OkStatus();
+}
+
+template <typename Body>
+absl::Status SqliteDecisionLog::Commit(Body&& body) {
+  absl::Status status = statements_->begin.Run();
+  if (status.ok()) status = body();
+  // No ROLLBACK on an error: the process ends, and recovery reads what is really there.
+  return status.ok() ? statements_->commit.Run() : status;
+}
+
+absl::StatusOr<Term> SqliteDecisionLog::NewTerm() {
+  absl::StatusOr<sqlite::Statement> update =
+      connection_->Prepare("UPDATE head SET term = term + 1 RETURNING term");
+  if (!update.ok()) return update.status();
+  int64_t term = 0;
+  // The sync of this commit also covers what a killed process had written and not synced.
+  const absl::Status status = Commit([&] {
+    return ForEachRow(*update, [&] {
+      term = update->ColumnInt(0);
+      return absl::OkStatus();
+    });
+  });
+  if (!status.ok()) return status;
+  if (term < 1 || term > int64_t{RoundId::kMaxTerm}) {
+    return absl::OutOfRangeError(absl::StrCat("the decision log has no term left: ", term));
+  }
+  return static_cast<Term>(term);
+}
+
+template <typename OnDecision>
+absl::Status SqliteDecisionLog::ForEachOpen(OnDecision&& on_decision) {
+  absl::StatusOr<sqlite::Statement> select = connection_->Prepare(
+      "SELECT round, checksum, body FROM decision "
+      "WHERE round >= (SELECT lowest_open FROM head) AND open = 1 ORDER BY round");
+  if (!select.ok()) return select.status();
+  return ForEachRow(*select, [&] {
+    const RoundId round = Round(*select, 0);
+    const std::string body = Text(*select, 2);
+    absl::Status status = CheckBody(round, body, select->ColumnInt(1));
+    return status.ok() ? on_decision(round, body) : status;
+  });
+}
+
+absl::Status SqliteDecisionLog::SetMembers(const std::vector<Member>& members) {
+  absl::StatusOr<std::vector<RecordedMember>> recorded = ReadMembers(connection_.get());
+  if (!recorded.ok()) return recorded.status();
+  std::set<std::string> keepers;
+  absl::Status status = ForEachOpen([&](RoundId round, const std::string& body) -> absl::Status {
+    absl::StatusOr<std::vector<std::string>> node_ids = DecodeKeepers(round, body);
+    if (node_ids.ok()) keepers.insert(node_ids->begin(), node_ids->end());
+    return node_ids.status();
+  });
+  if (status.ok()) status = CheckMembershipChange(*recorded, members, keepers);
+  if (status.ok()) {
+    status = Commit([&] { return ReplaceMembers(connection_.get(), *recorded, members); });
+  }
+  names_ = MemberNames(members);
+  return status;
+}
+
+absl::StatusOr<RecoveredState> SqliteDecisionLog::Recover() {
+  RecoveredState state;
+  absl::Status status = ForEachOpen([&](RoundId round, const std::string& body) -> absl::Status {
+    absl::StatusOr<KeptDecision> decision = DecodeKept(round, body, names_);
+    if (!decision.ok()) return decision.status();
+    absl::StatusOr<absl::Time> latest_clock = DecodeLatestClock(round, body);
+    if (!latest_clock.ok()) return latest_clock.status();
+    // Forgetting a decision stores the floor with it, so those that are open have the rest.
+    clock_floor_ = std::max(clock_floor_, *latest_clock);
+    state.open.push_back(*std::move(decision));
+    open_.insert(round);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  absl::StatusOr<std::vector<RecordedMember>> members = ReadMembers(connection_.get());
+  if (!members.ok()) return members.status();
+  for (const RecordedMember& member : *members) state.durable_rounds.push_back(member.durable);
+  state.clock_floor = clock_floor_;
+  return state;
+}
+
+absl::Status SqliteDecisionLog::Write(const LogBatch& batch) {
+  return Commit([&] {
+    absl::Status status;
+    for (const Decision& decision : batch.decisions) {
+      if (status = InsertDecision(decision); !status.ok()) return status;
+    }
+    if (status = Forget(batch); !status.ok()) return status;
+    return StoreLowestOpen(batch);
+  });
+}
+
+absl::Status SqliteDecisionLog::InsertDecision(const Decision& decision) {
+  const std::string body = EncodeDecision(decision, names_);
+  bytes_since_checkpoint_ += body.size() + 2 * kPageBytes;
+  open_.insert(decision.round);
+  clock_floor_ = std::max(clock_floor_, decision.latest_clock);
+  const int64_t checksum = ChecksumOf(decision.round, body);
+  absl::Status status = RunWith(statements_->insert_decision, decision.round.value(),
+                                absl::ToUnixNanos(decision.decide_time), checksum, Blob{body});
+  std::vector<TransactionId> ids;
+  for (const DecidedTransaction& transaction : decision.transactions) {
+    ids.push_back({decision.round.term(), transaction.sequence});
+  }
+  for (const int64_t bucket : BucketsOf(ids)) {
+    if (status.ok()) status = RunWith(statements_->insert_outcome, bucket, decision.round.value());
+  }
+  return status;
+}
+
+absl::Status SqliteDecisionLog::Forget(const LogBatch& batch) {
+  for (const auto& [participant, round] : batch.durable_rounds) {
+    absl::Status status = RunWith(statements_->durable_round, round.value(), int64_t{participant});
+    if (!status.ok()) return status;
+  }
+  if (batch.forget.empty()) return absl::OkStatus();
+  bytes_since_checkpoint_ += batch.forget.size() * kPageBytes / 2;
+  for (const RoundId round : batch.forget) {
+    absl::Status status = RunWith(statements_->forget, round.value());
+    if (!status.ok()) return status;
+    open_.erase(round);
+  }
+  // The floor goes with the decisions that Recover will not read any more.
+  return RunWith(statements_->clock_floor, absl::ToUnixNanos(clock_floor_));
+}
+
+// Recover reads from here on. It grows lazily, but a round may be decided after later ones.
+absl::Status SqliteDecisionLog::StoreLowestOpen(const LogBatch& batch) {
+  const RoundId lowest = open_.empty() ? lowest_open_ : *open_.begin();
+  const bool must_sink = lowest < lowest_open_;
+  const bool may_rise = !batch.forget.empty() && lowest > lowest_open_;
+  if (!must_sink && !may_rise) return absl::OkStatus();
+  lowest_open_ = lowest;
+  return RunWith(statements_->lowest_open, lowest.value());
+}
+
+absl::StatusOr<LoggedOutcome> SqliteDecisionLog::FindOutcome(TransactionId id) {
+  LoggedOutcome outcome;
+  outcome.kind = id > horizon_ ? LoggedOutcome::Kind::kNoRecord : LoggedOutcome::Kind::kForgotten;
+  LOCKSTEP_CHECK(statements_->find.Bind(1, Value(BucketOf(id))) == sqlite::kOk, "bind of a bucket");
+  const absl::Status status = ForEachRow(statements_->find, [&] {
+    const RoundId round = Round(statements_->find, 0);
+    const std::string body = Text(statements_->find, 2);
+    absl::Status check = CheckBody(round, body, statements_->find.ColumnInt(1));
+    if (!check.ok()) return check;
+    absl::StatusOr<std::optional<RecordedOutcome>> found = FindTransaction(round, body, id);
+    if (!found.ok()) return found.status();
+    if (!found->has_value()) return absl::OkStatus();
+    outcome.kind = LoggedOutcome::Kind::kCommitted;
+    outcome.decide_time = (*found)->decide_time;
+    outcome.databases = std::move((*found)->databases);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return outcome;
+}
+
+absl::StatusOr<int> SqliteDecisionLog::Prune(absl::Time keep_since) {
+  std::vector<std::pair<RoundId, std::string>> old;
+  absl::Status status = ReadOld(keep_since, &old);
+  if (!status.ok()) return status;
+  if (old.empty()) return 0;
+  status = Commit([&] {
+    absl::Status dropped;
+    for (const auto& [round, body] : old) {
+      if (dropped = Drop(round, body); !dropped.ok()) return dropped;
+    }
+    return RunWith(statements_->horizon, KeyOf(horizon_));
+  });
+  if (!status.ok()) return status;
+  return static_cast<int>(old.size());
+}
+
+absl::Status SqliteDecisionLog::ReadOld(absl::Time keep_since,
+                                        std::vector<std::pair<RoundId, std::string>>* old) {
+  sqlite::Statement& oldest = statements_->oldest;
+  // Rounds that are open do not hold back the others.
+  const auto limit = static_cast<int64_t>(kPrunedPerCall + open_.size());
+  LOCKSTEP_CHECK(oldest.Bind(1, Value(limit)) == sqlite::kOk, "bind of a limit");
+  const int64_t keep_since_nanos = absl::ToUnixNanos(keep_since);
+  bool more = true;
+  return ForEachRow(oldest, [&] {
+    more = more && oldest.ColumnInt(2) < keep_since_nanos;
+    if (!more || oldest.ColumnInt(1) != 0) return absl::OkStatus();
+    old->emplace_back(Round(oldest, 0), Text(oldest, 4));
+    return CheckBody(old->back().first, old->back().second, oldest.ColumnInt(3));
+  });
+}
+
+absl::Status SqliteDecisionLog::Drop(RoundId round, const std::string& body) {
+  absl::StatusOr<std::vector<TransactionId>> ids = DecodeTransactions(round, body);
+  if (!ids.ok()) return ids.status();
+  for (const TransactionId id : *ids) horizon_ = std::max(horizon_, id);
+  bytes_since_checkpoint_ += kPageBytes;
+  absl::Status status = RunWith(statements_->drop_decision, round.value());
+  for (const int64_t bucket : BucketsOf(*ids)) {
+    if (status.ok()) status = RunWith(statements_->drop_outcome, bucket, round.value());
+  }
+  return status;
+}
+
+absl::Status SqliteDecisionLog::Tidy(bool idle) {
+  if (bytes_since_checkpoint_ < (idle ? kIdleCheckpointBytes : kCheckpointBytes)) {
+    return absl::OkStatus();
+  }
+  bytes_since_checkpoint_ = 0;
+  return connection_->CheckpointPassive().status();
+}
+
+}  // namespace lockstep::coordinator
