@@ -54,7 +54,7 @@ struct CallOptions {
   // False: fails at once with UNAVAILABLE while there is no connection. True: waits for one.
   bool wait_for_ready = false;
   // May be null.
-  std::shared_ptr<CallGroup> group;
+  std::shared_ptr<CallGroup> group = nullptr;
 };
 
 // How a call ended. `response` means something only when status.ok(); `context` has the server's

@@ -2,7 +2,8 @@
 
 #include "absl/time/clock.h"
 #include "common/check.h"
-#include "common/rpc/listen.h"
+#include "common/rpc/grpc_logs.h"
+#include "common/rpc/listen_check.h"
 
 namespace lockstep::rpc {
 
@@ -10,6 +11,7 @@ Server::Server(ServerOptions options)
     : options_(std::move(options)),
       builder_(std::make_unique<grpc::ServerBuilder>()),
       queues_(builder_.get(), options_.queues) {
+  RouteGrpcLogs();
   SetServerArguments(builder_.get(), options_.max_receive_bytes);
   health_service_ = Add<Health::Service>();
   reflection_service_ = Add<Reflection::Service>();
@@ -37,11 +39,11 @@ void Server::AddMethod(std::shared_ptr<internal::MethodState> method, Post post)
 absl::Status Server::Start() {
   LOCKSTEP_CHECK(reflection_ == nullptr, "a server starts once");
   reflection_ = std::make_unique<Reflection>(service_names_);
+  if (absl::Status check = CheckListenAddress(options_.address); !check.ok()) return check;
   builder_->AddListeningPort(options_.address, grpc::InsecureServerCredentials(), &port_);
   server_ = builder_->BuildAndStart();
   if (server_ == nullptr || port_ == 0) {
-    return absl::UnavailableError("cannot listen on " + options_.address + ": " +
-                                  WhyNotListening(options_.address));
+    return absl::UnavailableError("cannot listen on " + options_.address);
   }
   for (int i = 0; i < queues_.size(); ++i) Serve(queues_.at(i));
   queues_.Run("rpc");

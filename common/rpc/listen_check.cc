@@ -1,4 +1,4 @@
-#include "common/rpc/listen.h"
+#include "common/rpc/listen_check.h"
 
 #include <netdb.h>
 #include <sys/socket.h>
@@ -11,6 +11,10 @@
 namespace lockstep::rpc {
 namespace {
 
+absl::Status CannotListen(const std::string& address, const std::string& why) {
+  return absl::UnavailableError("cannot listen on " + address + ": " + why);
+}
+
 class Socket {
  public:
   explicit Socket(const addrinfo& address)
@@ -21,12 +25,11 @@ class Socket {
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
-  // 0 or errno.
-  int Listen(const addrinfo& address) {
+  // 0 or errno. Not listened on, so that no client gets a connection that leads nowhere.
+  int Bind(const addrinfo& address) {
     const int on = 1;
     if (descriptor_ < 0 || setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        bind(descriptor_, address.ai_addr, address.ai_addrlen) != 0 ||
-        listen(descriptor_, 1) != 0) {
+        bind(descriptor_, address.ai_addr, address.ai_addrlen) != 0) {
       return errno;
     }
     return 0;
@@ -38,9 +41,11 @@ class Socket {
 
 }  // namespace
 
-std::string WhyNotListening(const std::string& address) {
+absl::Status CheckListenAddress(const std::string& address) {
   const size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return "the address is not HOST:PORT";
+  if (colon == std::string::npos || colon + 1 == address.size()) {
+    return CannotListen(address, "an address is HOST:PORT");
+  }
   std::string host = address.substr(0, colon);
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
@@ -50,13 +55,13 @@ std::string WhyNotListening(const std::string& address) {
   hints.ai_flags = AI_PASSIVE;
   addrinfo* found = nullptr;
   const int failure = getaddrinfo(host.c_str(), address.substr(colon + 1).c_str(), &hints, &found);
-  if (failure != 0) return gai_strerror(failure);
+  if (failure != 0) return CannotListen(address, gai_strerror(failure));
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, freeaddrinfo);
   for (const addrinfo* next = addresses.get(); next != nullptr; next = next->ai_next) {
-    const int error = Socket(*next).Listen(*next);
-    if (error != 0) return std::strerror(error);
+    const int error = Socket(*next).Bind(*next);
+    if (error != 0) return CannotListen(address, std::strerror(error));
   }
-  return "the port was taken a moment ago, or gRPC refuses the address";
+  return absl::OkStatus();
 }
 
 }  // namespace lockstep::rpc
