@@ -22,7 +22,6 @@ CachedStatement* StatementCache::Insert(std::string_view sql, Statement statemen
   entry.sql = sql;
   entry.tags = tags;
   entry.parameter_count = statement.parameter_count();
-  entry.column_count = statement.column_count();
   // SQLite keeps a copy of the text, too, which memory_used does not count.
   entry.bytes = statement.memory_used() + 2 * static_cast<int64_t>(sql.size()) +
                 static_cast<int64_t>(sizeof(CachedStatement));

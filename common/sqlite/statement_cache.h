@@ -17,7 +17,6 @@ struct CachedStatement {
   Statement statement;
   uint32_t tags = 0;  // what its owner knows of it
   int parameter_count = 0;
-  int column_count = 0;
   int64_t bytes = 0;
 };
 

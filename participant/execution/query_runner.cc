@@ -96,7 +96,7 @@ FailurePtr QueryRunner::RunSelect(const Statement& statement, StatementResult* r
   FailurePtr failure;
   sqlite::CachedStatement* cached = runner_.Find(statement.sql, &failure);
   if (cached == nullptr) return failure;
-  if (!cached->statement.readonly() || cached->column_count == 0) {
+  if (!cached->statement.readonly() || cached->statement.column_count() == 0) {
     return MakeFailure(Reason::kStatementNotAllowed,
                        "a query is one SELECT; other statements go through Execute");
   }

@@ -20,7 +20,9 @@ std::string Printable(std::string_view name) {
   return IsValidUtf8(name) ? std::string(name) : MakeValidUtf8(name);
 }
 
-void AddColumns(const sqlite::Statement& statement, int count, StatementResult* result) {
+void AddColumns(const sqlite::Statement& statement, StatementResult* result) {
+  const int count = statement.column_count();
+  if (count == 0) return;
   result->columns.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
     result->columns.push_back(
@@ -174,10 +176,8 @@ FailurePtr StatementRunner::Run(sqlite::CachedStatement* cached, const Statement
   if (failure != nullptr) return failure;
   failure = watchdog_.StartStatement();
   if (failure != nullptr) return failure;
-  const bool keep_rows = want_rows && cached->column_count > 0;
-  if (keep_rows) AddColumns(cached->statement, cached->column_count, result);
   sandbox_.Arm(cached->tags);
-  failure = StepToEnd(&cached->statement, keep_rows, bytes_left, result);
+  failure = StepToEnd(&cached->statement, want_rows, bytes_left, result);
   sandbox_.Disarm();
   cached->statement.Reset();
   return failure;
@@ -185,18 +185,16 @@ FailurePtr StatementRunner::Run(sqlite::CachedStatement* cached, const Statement
 
 FailurePtr StatementRunner::StepToEnd(sqlite::Statement* statement, bool want_rows,
                                       int64_t* bytes_left, StatementResult* result) {
-  for (;;) {
-    switch (statement->Step()) {
-      case sqlite::StepResult::kDone:
-        return nullptr;
-      case sqlite::StepResult::kFailed:
-        return WhyFailed(statement->error(), true);
-      case sqlite::StepResult::kRow:
-        if (!want_rows) break;
-        if (FailurePtr failure = AddRow(*statement, bytes_left, result)) return failure;
-        break;
+  sqlite::StepResult stepped = statement->Step();
+  // Now, since the first step prepares the statement again if the schema has another form.
+  if (want_rows && stepped != sqlite::StepResult::kFailed) AddColumns(*statement, result);
+  while (stepped == sqlite::StepResult::kRow) {
+    if (want_rows) {
+      if (FailurePtr failure = AddRow(*statement, bytes_left, result)) return failure;
     }
+    stepped = statement->Step();
   }
+  return stepped == sqlite::StepResult::kDone ? nullptr : WhyFailed(statement->error(), true);
 }
 
 FailurePtr StatementRunner::AddRow(const sqlite::Statement& statement, int64_t* bytes_left,

@@ -42,6 +42,76 @@ TEST(BranchExecutorTest, ANoLeavesNothingAndOtherBranchesStay) {
   EXPECT_EQ(database.Read("SELECT group_concat(id) FROM account"), Value(std::string("1,3")));
 }
 
+// The executor does not see a round that is rolled back after its votes.
+TEST(BranchExecutorTest, CachedStatementsOutliveARoundThatIsRolledBack) {
+  TestDatabase database;
+  EXPECT_YES(database.Run("CREATE TABLE t(a, b)"));
+  EXPECT_YES(database.Run("INSERT INTO t VALUES(1, 2)"));
+  database.Begin();
+  EXPECT_YES(database.Execute("ALTER TABLE t ADD COLUMN c"));
+  EXPECT_EQ(OnlyRow(database.Execute("SELECT * FROM t")).size(), 3u);
+  database.Rollback();
+  const ExecutedBranch narrow = database.Run("SELECT * FROM t");
+  EXPECT_EQ(OnlyRow(narrow).size(), 2u);
+  EXPECT_EQ(narrow.vote.results[0].statements[0].columns.size(), 2u);
+}
+
+TEST(BranchExecutorTest, AStatementWithoutRowsStillHasItsColumns) {
+  TestDatabase database;
+  const ExecutedBranch executed = database.Run("SELECT 1 AS one WHERE 0");
+  EXPECT_EQ(executed.vote.results[0].statements[0].columns, (std::vector<Column>{{"one", ""}}));
+}
+
+TEST(BranchExecutorTest, EachStatementTellsWhatItAffected) {
+  TestDatabase database;
+  EXPECT_YES(database.Run("CREATE TABLE t(id INTEGER PRIMARY KEY, a)"));
+  EXPECT_YES(database.Run("CREATE TABLE log(a)"));
+  EXPECT_YES(
+      database.Run("CREATE TRIGGER g AFTER INSERT ON t BEGIN "
+                   "INSERT INTO log VALUES(1), (2), (3); END"));
+  const ExecutedBranch executed =
+      database.Run(TestDatabase::BranchOf({{"INSERT INTO t VALUES(5, 1), (6, 1)", {}, {}},
+                                           {"SELECT * FROM t", {}, {}},
+                                           {"UPDATE t SET a = 2 WHERE id = 99", {}, {}},
+                                           {"UPDATE t SET a = 2", {}, {}},
+                                           {"CREATE TABLE copy AS SELECT * FROM t", {}, {}},
+                                           {"DELETE FROM t WHERE id = 5 RETURNING id", {}, {}}}));
+  EXPECT_YES(executed);
+  std::vector<int64_t> affected;
+  for (const StatementResult& result : executed.vote.results[0].statements) {
+    affected.push_back(result.rows_affected);
+    EXPECT_EQ(result.last_insert_rowid, 6);
+  }
+  EXPECT_THAT(affected, ::testing::ElementsAre(2, 0, 0, 2, 0, 1));
+}
+
+TEST(BranchExecutorTest, OperationsKeepTheirPlaces) {
+  TestDatabase database;
+  Branch branch = TestDatabase::BranchOf("SELECT 1");
+  branch.operations[0].operation = 2;
+  branch.operations.push_back({5, {{"SELECT 2", {}, {}}, {"SELECT nonsense", {}, {}}}});
+  const ExecutedBranch no = database.Run(branch);
+  EXPECT_NO(no, Reason::kSqlInvalid);
+  EXPECT_EQ(no.vote.error->operation, 5);
+  EXPECT_EQ(no.vote.error->statement, 1);
+  EXPECT_EQ(no.vote.error->transaction_id, "1-1");
+  EXPECT_EQ(no.vote.error->database, "bank");
+  EXPECT_TRUE(no.vote.results.empty());
+  branch.operations[1].statements.pop_back();
+  const ExecutedBranch yes = database.Run(branch);
+  ASSERT_EQ(yes.vote.results.size(), 2u);
+  EXPECT_EQ(yes.vote.results[0].operation, 2);
+  EXPECT_EQ(yes.vote.results[1].operation, 5);
+}
+
+TEST(BranchExecutorTest, AFileWithoutATableOfLockstepsOwnIsRefused) {
+  const auto connection = sqlite::Connection::Open(":memory:", {}).value();
+  sqlite::FrozenClock sql_clock;
+  ManualClock clock;
+  EXPECT_FALSE(
+      BranchExecutor::Create(connection.get(), &sql_clock, &clock, {"bank", "bank-1"}, {}).ok());
+}
+
 TEST(BranchExecutorTest, RowsComeOnlyWhenWanted) {
   TestDatabase database;
   Branch branch = TestDatabase::BranchOf("SELECT 1 AS one, 'x' AS two");

@@ -73,6 +73,16 @@ TEST_F(QueryRunnerTest, EachQuerySeesTheNewestCommit) {
   EXPECT_EQ(answer.value().round, RoundId::Make(1, 2));
 }
 
+TEST_F(QueryRunnerTest, ACachedQuerySeesTheColumnsOfTheNewestSchema) {
+  ASSERT_EQ(Query("SELECT * FROM t").value().result.columns.size(), 2u);
+  Exec("ALTER TABLE t ADD COLUMN c DEFAULT 9");
+  const Result<QueryAnswer> wider = Query("SELECT * FROM t");
+  EXPECT_EQ(wider.value().result.columns.size(), 3u);
+  EXPECT_EQ(wider.value().result.rows[0][2], Value(int64_t{9}));
+  Exec("ALTER TABLE t DROP COLUMN c");
+  EXPECT_EQ(Query("SELECT * FROM t").value().result.rows[0].size(), 2u);
+}
+
 TEST_F(QueryRunnerTest, NothingButQueriesIsAllowed) {
   for (const char* sql :
        {"INSERT INTO t VALUES(1, 1)", "UPDATE t SET a = 1", "DELETE FROM t RETURNING a",
