@@ -2,6 +2,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "lockstep/v1/coordinator.grpc.pb.h"
 #include "lockstep/v1/participant.grpc.pb.h"
 
@@ -9,6 +11,8 @@ namespace lockstep::bench {
 namespace {
 
 constexpr std::chrono::seconds kCallTimeout{30};
+constexpr absl::Duration kStartTimeout = absl::Seconds(30);
+constexpr absl::Duration kAskAgainAfter = absl::Milliseconds(50);
 
 absl::Status AsStatus(const char* what, const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
@@ -22,6 +26,25 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& endpoint) {
 }
 
 }  // namespace
+
+absl::Status WaitUntilReady(const std::string& endpoint) {
+  const auto stub = v1::CoordinatorService::NewStub(Connect(endpoint));
+  const absl::Time deadline = absl::Now() + kStartTimeout;
+  std::string waiting_for = "the coordinator";
+  while (!waiting_for.empty()) {
+    if (absl::Now() > deadline) return absl::UnavailableError("not ready: " + waiting_for);
+    absl::SleepFor(kAskAgainAfter);
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
+    v1::GetClusterStatusResponse response;
+    if (!stub->GetClusterStatus(&context, {}, &response).ok()) continue;
+    waiting_for.clear();
+    for (const v1::ParticipantStatus& participant : response.participants()) {
+      if (participant.state() != v1::STATE_READY) waiting_for = participant.node_id();
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::Status CreateTable(const std::string& endpoint, const std::string& database) {
   const auto stub = v1::CoordinatorService::NewStub(Connect(endpoint));

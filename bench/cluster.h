@@ -17,6 +17,9 @@ struct SyncCount {
   int64_t rounds = 0;
 };
 
+// Returns when every participant is READY, or with what is not after half a minute.
+absl::Status WaitUntilReady(const std::string& endpoint);
+
 // Makes the empty table that the load fills, through the coordinator.
 absl::Status CreateTable(const std::string& endpoint, const std::string& database);
 

@@ -84,6 +84,7 @@ void PrintFigures(const Table& table, const SyncCount& before, const SyncCount& 
 }
 
 absl::Status Run(const Options& options) {
+  if (absl::Status status = WaitUntilReady(options.endpoint); !status.ok()) return status;
   if (absl::Status status = CreateTable(options.endpoint, options.database); !status.ok()) {
     return status;
   }
