@@ -161,6 +161,7 @@ void Engine::RunLocals() {
     locals_.RefuseAll(Refused(decision, 0, RoundId()));
   } else if (decision.action == Action::kRunLocal) {
     locals_.Run(store_.get(), executor_.get());
+    Publish();
   }
 }
 
