@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# docker-compose.yml for real: built, up, and through what happens to containers.
+#
+# The project has a name of its own; whatever happens, its containers, networks and volumes go at
+# the end.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+source tests/support/shell_test.sh
+source deploy/local-cluster.sh
+
+image_limit=$((60 * 1000 * 1000)) # bytes above the base image
+services=(coordinator "${cluster_nodes[@]}")
+
+if ! docker info >/dev/null 2>&1; then
+  skip "no Docker engine is reached"
+  finish
+fi
+if command -v docker-compose >/dev/null; then
+  compose_command=(docker-compose)
+elif docker compose version >/dev/null 2>&1; then
+  compose_command=(docker compose)
+else
+  skip "neither docker-compose nor docker compose is installed"
+  finish
+fi
+
+project=lockstep-test-$$
+LOCKSTEP_PORT=$(free_port $((21000 + RANDOM % 4000)))
+export LOCKSTEP_PORT
+compose() {
+  "${compose_command[@]}" -p "$project" "$@"
+}
+trap 'compose down --volumes --remove-orphans --timeout 5 >/dev/null 2>&1' EXIT
+
+container() {
+  compose ps -q "$1"
+}
+inspect() {
+  docker inspect -f "$2" "$(container "$1")"
+}
+lockstep() {
+  docker exec "$(container coordinator)" lockstep "$@"
+}
+healthy() {
+  [ "$(inspect "$1" '{{.State.Health.Status}}')" = healthy ]
+}
+all_healthy() {
+  local service
+  for service in "${services[@]}"; do healthy "$service" || return 1; done
+}
+# state NODE STATE: what the coordinator says of it.
+state() {
+  lockstep status | awk -v node="$1" '$2 == node { print $4 }' | grep -qx "$2"
+}
+value() {
+  lockstep query "$@" | tail -n 1 | tr -d " "
+}
+size() {
+  docker image inspect -f '{{.Size}}' "$1"
+}
+
+check "the configuration is valid" compose config -q
+check "there is a base image" deploy/base-image.sh || finish
+started=$SECONDS
+if ! compose build >"/tmp/$project.log" 2>&1; then
+  last_output=$(tail -n 40 "/tmp/$project.log")
+  rm -f "/tmp/$project.log"
+  fail "the image builds"
+  finish
+fi
+rm -f "/tmp/$project.log"
+pass "the image builds ($((SECONDS - started)) s)"
+
+added=$(($(size lockstep) - $(size debian:bookworm-slim)))
+echo "the image adds $((added / 1000000)) MB to its base"
+check "the image adds less than 60 MB to its base" test "$added" -lt "$image_limit"
+
+started=$SECONDS
+check "up" compose up -d || finish
+check "all six are healthy within 30 s" eventually $((started + 30 - SECONDS)) all_healthy ||
+  { compose ps; compose logs --tail=30; finish; }
+echo "healthy $((SECONDS - started)) s after up"
+
+# --- what each container may
+for service in "${services[@]}"; do
+  check_match '^true 10001:10001 \[ALL\]$' "$service: read-only root, no root user, no capability" \
+    inspect "$service" '{{.HostConfig.ReadonlyRootfs}} {{.Config.User}} {{.HostConfig.CapDrop}}'
+done
+published() {
+  docker ps --filter "label=com.docker.compose.project=$project" --format '{{.Names}} {{.Ports}}' |
+    grep -e '->'
+}
+check_match "^[^ ]*coordinator[^ ]* 127\.0\.0\.1:$LOCKSTEP_PORT->7400/tcp[^>]*\$" \
+  "only the coordinator's port is published, on loopback" published
+internal() {
+  docker network inspect -f '{{.Internal}}' "${project}_cluster"
+}
+check_match '^true$' "the participants' network is internal" internal
+
+# --- transactions
+check "a transaction over three databases commits" lockstep exec \
+  bank "CREATE TABLE t(a INTEGER PRIMARY KEY)" "INSERT INTO t VALUES (1)" \
+  stock "CREATE TABLE t(a INTEGER PRIMARY KEY)" "INSERT INTO t VALUES (1)" \
+  orders "CREATE TABLE t(a INTEGER PRIMARY KEY)" "INSERT INTO t VALUES (1)"
+if command -v grpcurl >/dev/null; then
+  published_execute() {
+    grpcurl -plaintext -max-time 20 -d '{"operations":[
+      {"database":"bank","statements":[{"sql":"INSERT INTO t VALUES (2)"}]},
+      {"database":"stock","statements":[{"sql":"INSERT INTO t VALUES (2)"}]}]}' \
+      "127.0.0.1:$LOCKSTEP_PORT" lockstep.v1.CoordinatorService/Execute
+  }
+  check_match 'transaction_?[Ii]d' "Execute through the published port commits" published_execute
+else
+  skip "grpcurl is not installed: Execute through the published port"
+  lockstep exec bank "INSERT INTO t VALUES (2)" stock "INSERT INTO t VALUES (2)" >/dev/null
+fi
+
+# --- a process that dies, and is started again by its restart policy
+pid=$(inspect stock-1 '{{.State.Pid}}')
+kill_process() {
+  if [ "$(id -u)" -eq 0 ]; then kill -9 "$pid"; else sudo kill -9 "$pid"; fi
+}
+restarted() {
+  local now
+  now=$(inspect stock-1 '{{.State.Pid}}')
+  [ "$now" -ne 0 ] && [ "$now" -ne "$pid" ]
+}
+check "kill -9 of a participant" kill_process
+check "its container starts again by itself" eventually 20 restarted
+check "it is taken back" eventually 30 state stock-1 READY
+check_match '^2$' "its data is there" value stock "SELECT count(*) FROM t"
+check "a transaction that needs it commits" lockstep exec stock "INSERT INTO t VALUES (3)"
+
+# --- all containers restart
+check "restart of all" compose restart --timeout 15
+check "all are healthy again" eventually 60 all_healthy
+all_ready() {
+  local node
+  for node in "${cluster_nodes[@]}"; do state "$node" READY || return 1; done
+}
+check "every participant is READY" eventually 30 all_ready
+check_match '^2$' "the bank's data is there" value bank "SELECT count(*) FROM t"
+check_match '^3$' "the stock's data is there" value stock "SELECT count(*) FROM t"
+lockstep exec bank "CREATE TABLE v(version INTEGER)" "INSERT INTO v VALUES (7)" >/dev/null
+check_match 'replicas agree' "the bank's replicas agree" lockstep version bank v
+
+# --- one backup is cut off
+check "a backup is cut off" docker network disconnect "${project}_cluster" "$(container bank-3)"
+check "it is found UNREACHABLE" eventually 30 state bank-3 UNREACHABLE
+check_exit 1 "a transaction on the bank fails" lockstep exec bank "INSERT INTO t VALUES (9)"
+check_match 'node_id: bank-3' "and names the backup" lockstep exec bank "INSERT INTO t VALUES (9)"
+check "one that does not need it commits" lockstep exec \
+  stock "INSERT INTO t VALUES (4)" orders "INSERT INTO t VALUES (4)"
+check_match '^2$' "the bank can be read" value bank "SELECT count(*) FROM t"
+check "the backup is connected again" \
+  docker network connect --alias bank-3 "${project}_cluster" "$(container bank-3)"
+check "it is taken back" eventually 30 state bank-3 READY
+check "the bank takes transactions again" lockstep exec bank "INSERT INTO t VALUES (5)"
+
+# --- nothing stays behind
+check "down" compose down --volumes --timeout 15
+left() {
+  docker ps -aq --filter "label=com.docker.compose.project=$project"
+  docker volume ls -q --filter "label=com.docker.compose.project=$project"
+  docker network ls -q --filter "label=com.docker.compose.project=$project"
+}
+nothing_left() {
+  test -z "$(left)"
+}
+check "no container, volume or network is left" nothing_left
+finish
