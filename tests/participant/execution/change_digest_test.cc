@@ -137,6 +137,23 @@ TEST_F(ChangeDigestTest, TriggersCascadesAndShadowTablesCount) {
             DigestOf(&database_, "INSERT INTO f VALUES('two')"));
 }
 
+// Deleting what differed parts nobody, but shows that they had parted.
+TEST_F(ChangeDigestTest, OldValuesCount) {
+  const uint64_t deleted = DigestOf(&database_, "DELETE FROM t WHERE id = 1");
+  const uint64_t updated = DigestOf(&database_, "UPDATE t SET a = 'same', b = 0 WHERE id = 1");
+  EXPECT_YES(database_.Run("UPDATE t SET b = 77 WHERE id = 1"));
+  EXPECT_NE(DigestOf(&database_, "DELETE FROM t WHERE id = 1"), deleted);
+  EXPECT_NE(DigestOf(&database_, "UPDATE t SET a = 'same', b = 0 WHERE id = 1"), updated);
+}
+
+// This one keeps nothing but its index, which FTS5 writes late.
+TEST_F(ChangeDigestTest, VirtualTablesAreFlushedBeforeTheDigest) {
+  EXPECT_YES(
+      database_.Run("CREATE VIRTUAL TABLE f USING fts5(body, content = '', columnsize = 0)"));
+  EXPECT_NE(DigestOf(&database_, "INSERT INTO f(rowid, body) VALUES(1, 'one')"),
+            DigestOf(&database_, "INSERT INTO f(rowid, body) VALUES(1, 'two')"));
+}
+
 // What a virtual table has not written yet must not show up in the digest of the branch behind.
 TEST_F(ChangeDigestTest, AVirtualTableDoesNotLeakIntoTheNextBranch) {
   EXPECT_YES(database_.Run("CREATE VIRTUAL TABLE f USING fts5(body)"));

@@ -149,6 +149,20 @@ TEST(ValuesTest, LimitsOfValuesRowsAndBytes) {
             Reason::kLimitExceeded);
 }
 
+// A limit may have been lowered since the branch voted YES.
+TEST(ValuesTest, ReExecutionKnowsNoLimitsOfValuesAndTexts) {
+  ExecutionLimits limits;
+  limits.max_value_bytes = 1000;
+  limits.max_sql_bytes = 100;
+  TestDatabase database(limits);
+  const Branch branch = TestDatabase::BranchOf({{"SELECT length(?)", {std::string(1001, 'x')}, {}},
+                                                {"SELECT 1" + std::string(200, ' '), {}, {}}});
+  EXPECT_NO(database.Run(branch), Reason::kLimitExceeded);
+  database.Begin();
+  EXPECT_YES(database.Execute(branch, ExecutionMode::kAgain));
+  database.Rollback();
+}
+
 TEST(ValuesTest, ValuesOfParametersNeverAppearInMessages) {
   TestDatabase database;
   EXPECT_YES(database.Run("CREATE TABLE t(id INTEGER PRIMARY KEY, a UNIQUE, b CHECK(b <> 'x'))"));
