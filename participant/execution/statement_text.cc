@@ -110,6 +110,16 @@ FailurePtr CheckRename(const std::vector<SqlToken>& tokens) {
   return nullptr;
 }
 
+// A foreign key to a column that is not unique would make Lockstep's own updates fail.
+FailurePtr CheckReferences(const std::vector<SqlToken>& tokens) {
+  for (size_t i = 1; i < tokens.size(); ++i) {
+    if (tokens[i - 1].Is("REFERENCES") && IsLockstepName(tokens[i].Name())) {
+      return NotAllowed("a foreign key to this table", "it is one of Lockstep's own");
+    }
+  }
+  return nullptr;
+}
+
 FailurePtr CheckBytes(std::string_view sql, int64_t max_bytes) {
   if (static_cast<int64_t>(sql.size()) > max_bytes) {
     return MakeFailure(Reason::kLimitExceeded, absl::StrCat("the SQL text has ", sql.size(),
@@ -144,6 +154,7 @@ FailurePtr CheckStatementText(std::string_view sql, int64_t max_bytes) {
   }
   if (FailurePtr failure = CheckFirstWord(tokens)) return failure;
   if (FailurePtr failure = CheckRollbackClauses(tokens)) return failure;
+  if (FailurePtr failure = CheckReferences(tokens)) return failure;
   return CheckRename(tokens);
 }
 

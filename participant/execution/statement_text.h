@@ -11,8 +11,8 @@ namespace lockstep::participant {
 
 // Refuses what SQLite's authorizer does not see or would say less clearly: VACUUM, PRAGMA,
 // transaction control, conflict clauses with ROLLBACK (which end the transaction of everybody in
-// the round), a rename to a name of Lockstep's own, and text that is too long or not text.
-// Comments, strings and quoted names are not mistaken for keywords.
+// the round), renames and foreign keys to names of Lockstep's own, and text that is too long or not
+// text. Comments, strings and quoted names are not mistaken for keywords.
 FailurePtr CheckStatementText(std::string_view sql, int64_t max_bytes);
 
 // Whether it begins with ALTER.

@@ -187,6 +187,17 @@ TEST_F(SandboxTest, LockstepsOwnTablesAreNotReachedAroundCorners) {
   ExpectRefused("INSERT INTO f(f) VALUES('rebuild')");
 }
 
+// The owner's UPDATE would fail with "foreign key mismatch", and with it every round.
+TEST_F(SandboxTest, ForeignKeysToLockstepsOwnTablesAreRefused) {
+  for (const char* sql : {"CREATE TABLE c(r REFERENCES lockstep_state(round))",
+                          "CREATE TABLE c(r references /**/ \"Lockstep_State\"(round))",
+                          "CREATE TABLE c(r, FOREIGN KEY(r) REFERENCES [lockstep_state])",
+                          "ALTER TABLE t ADD COLUMN r REFERENCES lockstep_state(round)"}) {
+    ExpectRefused(sql);
+  }
+  ExpectAllowed("CREATE TABLE c(r REFERENCES t(id), \"references\" TEXT DEFAULT 'lockstep_')");
+}
+
 TEST_F(SandboxTest, RollbackClausesAreRefused) {
   for (const char* sql :
        {"INSERT OR ROLLBACK INTO t VALUES(1, 'one', 1)", "UPDATE OR ROLLBACK t SET a = 'one'",

@@ -199,6 +199,22 @@ TEST_F(TransactionLossTest, TooManyChangedPagesEndTheStatement) {
   small.Rollback();
 }
 
+TEST_F(TransactionLossTest, MemoryThatRunsOutIsALimit) {
+  database_.Begin();
+  EXPECT_YES(database_.Execute("INSERT INTO t(a) VALUES('before')"));
+  sqlite::SetProcessHeapLimit(32 << 20);
+  // In re-execution mode, so that the budget does not end it first.
+  const ExecutedBranch executed = database_.Execute(
+      TestDatabase::BranchOf(
+          "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) "
+          "SELECT count(*) FROM (SELECT DISTINCT i || hex(zeroblob(500)) FROM n)"),
+      ExecutionMode::kAgain);
+  sqlite::SetProcessHeapLimit(0);
+  EXPECT_NO(executed, Reason::kLimitExceeded);
+  if (!executed.transaction_lost) database_.Rollback();
+  ExpectUsableAfterwards();
+}
+
 TEST_F(TransactionLossTest, ADeferredForeignKeyFailsItsBranchAlone) {
   EXPECT_YES(database_.Run("CREATE TABLE parent(id INTEGER PRIMARY KEY)"));
   EXPECT_YES(
