@@ -2,18 +2,15 @@
 
 #include <algorithm>
 #include <optional>
-#include <random>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "coordinator/decision_keys.h"
 #include "coordinator/member_table.h"
 #include "coordinator/sqlite_rows.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 namespace lockstep::coordinator {
 namespace {
@@ -44,7 +41,6 @@ CREATE TABLE outcome(
   bucket INTEGER NOT NULL, round INTEGER NOT NULL, PRIMARY KEY(bucket, round)) WITHOUT ROWID;
 )";
 
-constexpr int kBucketBits = 8;
 constexpr int kPrunedPerCall = 512;
 // A checkpoint lets the WAL begin again in blocks that the file has already, which syncs faster
 // than growing it: so it comes early and is small, and earlier still when nobody waits.
@@ -52,55 +48,13 @@ constexpr uint64_t kCheckpointBytes = 4 << 20;
 constexpr uint64_t kIdleCheckpointBytes = 1 << 20;
 constexpr uint64_t kPageBytes = 4096;
 
-// Ids as one number that grows with them, as RoundId does.
-int64_t KeyOf(TransactionId id) { return RoundId::Make(id.term, id.sequence).value(); }
-TransactionId IdOf(int64_t key) {
-  const RoundId id = RoundId::FromValue(key);
-  return {id.term(), id.number()};
-}
-int64_t BucketOf(TransactionId id) { return KeyOf(id) >> kBucketBits; }
-
-// Each once. A round has few: its transactions were taken at about the same time.
-std::vector<int64_t> BucketsOf(const std::vector<TransactionId>& ids) {
-  std::vector<int64_t> buckets;
-  for (const TransactionId id : ids) {
-    const int64_t bucket = BucketOf(id);
-    if (std::find(buckets.begin(), buckets.end(), bucket) == buckets.end()) {
-      buckets.push_back(bucket);
-    }
-  }
-  return buckets;
-}
-
-// Also covers the round, so that a body in the wrong row is noticed.
-int64_t ChecksumOf(RoundId round, const std::string& body) {
-  return static_cast<int64_t>(
-      XXH3_64bits_withSeed(body.data(), body.size(), static_cast<uint64_t>(round.value())));
-}
-
-absl::Status CheckBody(RoundId round, const std::string& body, int64_t checksum) {
-  if (ChecksumOf(round, body) == checksum) return absl::OkStatus();
-  return absl::DataLossError(
-      absl::StrCat("the decision record of round ", round.value(), " is damaged"));
-}
-
-std::string DrawLogId() {
-  std::random_device device;
-  std::string id;
-  for (int word = 0; word < 4; ++word) {
-    absl::StrAppend(&id, absl::Hex(static_cast<uint32_t>(device()), absl::kZeroPad8));
-  }
-  return id;
-}
-
-absl::Status Busy(const std::string& path) {
-  return absl::FailedPreconditionError(absl::StrCat(
-      "the decision log ", path, " is in use by another process: is a coordinator running on it?"));
-}
-
 absl::Status OpenError(const std::string& path, const absl::Status& status) {
   const std::optional<sqlite::SqliteError> error = sqlite::SqliteError::FromStatus(status);
-  if (error && (error->code == sqlite::kBusy || error->code == sqlite::kLocked)) return Busy(path);
+  if (error && (error->code == sqlite::kBusy || error->code == sqlite::kLocked)) {
+    return absl::FailedPreconditionError(absl::StrCat("the decision log ", path,
+                                                      " is in use by another process: is a "
+                                                      "coordinator running on it?"));
+  }
   return absl::DataLossError(
       absl::StrCat("the decision log ", path, " cannot be used: ", std::string(status.message())));
 }

@@ -1,0 +1,100 @@
+// Which logs a coordinator may start on, and with which members.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "common/sqlite/connection.h"
+#include "tests/coordinator/decision_log_fixture.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST_F(SqliteDecisionLogTest, ADatabaseMayBeAddedToAUsedCluster) {
+  Start()->Write(BatchOf({DecisionOf(RoundId::Make(1, 1), {1})})).IgnoreError();
+  std::vector<Member> members = ThreeMembers();
+  members.insert(members.begin(), {"orders-1", "orders", MemberRole::kMaster});
+  auto log = Open();
+  ASSERT_TRUE(log->SetMembers(members).ok());
+  absl::StatusOr<RecoveredState> state = log->Recover();
+  ASSERT_TRUE(state.ok());
+  // The record names nodes, so it is right whatever their places are now.
+  EXPECT_THAT(state->open[0].kept, ElementsAre(KeptBranches{1, kKeepAll}, KeptBranches{2, kKeepAll},
+                                               KeptBranches{3, 3}));
+}
+
+TEST_F(SqliteDecisionLogTest, AReplicaCannotBeAddedToADatabaseWithRounds) {
+  Start()->Write(BatchOf({DecisionOf(RoundId::Make(1, 1), {1})})).IgnoreError();
+  std::vector<Member> members = ThreeMembers();
+  members.push_back({"stock-2", "stock", MemberRole::kBackup});
+  const absl::Status status = Open()->SetMembers(members);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("stock-1 (MASTER), stock-2 (BACKUP)"));
+  EXPECT_TRUE(Open()->SetMembers(ThreeMembers()).ok());
+}
+
+TEST_F(SqliteDecisionLogTest, ANodeCannotBeTakenFromADatabaseWithRoundsEvenWhenForgotten) {
+  {
+    auto log = Start();
+    log->Write(BatchOf({DecisionOf(RoundId::Make(1, 1), {1})})).IgnoreError();
+    LogBatch batch = BatchThatForgets({RoundId::Make(1, 1)});
+    batch.durable_rounds = {{0, RoundId::Make(1, 1)}};
+    log->Write(batch).IgnoreError();
+  }
+  std::vector<Member> members = ThreeMembers();
+  members.erase(members.begin() + 1);
+  const absl::Status status = Open()->SetMembers(members);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("the replicas of database bank cannot change"));
+}
+
+TEST_F(SqliteDecisionLogTest, AReplicaMayBeAddedWhileNothingWasDecided) {
+  Start();
+  std::vector<Member> members = ThreeMembers();
+  members.push_back({"stock-2", "stock", MemberRole::kBackup});
+  EXPECT_TRUE(Open()->SetMembers(members).ok());
+}
+
+TEST_F(SqliteDecisionLogTest, ASecondCoordinatorIsRefused) {
+  auto log = Open();
+  absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> second = SqliteDecisionLog::Open(Options());
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("in use by another process"));
+}
+
+TEST_F(SqliteDecisionLogTest, AnotherClustersLogIsRefusedWithBothNames) {
+  Open();
+  SqliteDecisionLogOptions options = Options();
+  options.cluster_id = "other";
+  const absl::Status status = SqliteDecisionLog::Open(options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("cluster demo"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("other"));
+}
+
+TEST_F(SqliteDecisionLogTest, ANewerFormatIsRefusedWithBothNumbers) {
+  Open();
+  {
+    auto connection = sqlite::Connection::Open(path(), {});
+    ASSERT_TRUE((*connection)
+                    ->Exec("UPDATE head SET format = 2; ALTER TABLE head RENAME horizon TO h")
+                    .ok());
+  }
+  const absl::Status status = SqliteDecisionLog::Open(Options()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("has format 2, and this program knows format 1"));
+}
+
+TEST_F(SqliteDecisionLogTest, AFileThatIsNoLogIsRefused) {
+  std::ofstream(path()) << std::string(8192, 'x');
+  EXPECT_EQ(SqliteDecisionLog::Open(Options()).status().code(), absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace lockstep::coordinator

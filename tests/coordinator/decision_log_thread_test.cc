@@ -1,0 +1,210 @@
+#include "coordinator/decision_log_thread.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "tests/support/manual_clock.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+// What the fake log was asked to do, and a gate that holds it inside Write.
+class LogJournal {
+ public:
+  void Wrote(LogBatch batch) {
+    std::unique_lock lock(mutex_);
+    batches_.push_back(std::move(batch));
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
+  }
+  void CloseGate() {
+    std::lock_guard lock(mutex_);
+    open_ = false;
+  }
+  void OpenGate() {
+    std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  std::vector<LogBatch> WaitForBatches(size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return batches_.size() >= count; });
+    return batches_;
+  }
+  void WroteDurable(std::vector<RoundId> rounds) {
+    std::lock_guard lock(mutex_);
+    durable_.push_back(std::move(rounds));
+    changed_.notify_all();
+  }
+  std::vector<std::vector<RoundId>> WaitForDurable(size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return durable_.size() >= count; });
+    return durable_;
+  }
+  void SetSpace(bool is_short) {
+    std::lock_guard lock(mutex_);
+    short_ = is_short;
+  }
+  bool SpaceIsShort() {
+    std::lock_guard lock(mutex_);
+    return short_;
+  }
+  void ToldSpace(bool is_short) {
+    std::lock_guard lock(mutex_);
+    told_.push_back(is_short);
+    changed_.notify_all();
+  }
+  std::vector<bool> WaitForTold(size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return told_.size() >= count; });
+    return told_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = true;
+  bool short_ = false;
+  std::vector<LogBatch> batches_;
+  std::vector<std::vector<RoundId>> durable_;
+  std::vector<bool> told_;
+};
+
+class FakeLog final : public DecisionLog {
+ public:
+  FakeLog(LogJournal* journal, absl::Status status) : journal_(journal), status_(status) {}
+  const std::string& log_id() const override { return id_; }
+  absl::StatusOr<Term> NewTerm() override { return Term{1}; }
+  absl::Status SetMembers(const std::vector<Member>&) override { return absl::OkStatus(); }
+  absl::StatusOr<RecoveredState> Recover() override { return RecoveredState(); }
+  absl::Status Write(const LogBatch& batch) override {
+    journal_->Wrote(batch);
+    return status_;
+  }
+  absl::StatusOr<LoggedOutcome> FindOutcome(TransactionId) override { return LoggedOutcome(); }
+  absl::StatusOr<int> Prune(absl::Time) override { return 0; }
+  absl::Status Tidy(bool) override { return absl::OkStatus(); }
+  bool SpaceIsShort() override { return journal_->SpaceIsShort(); }
+
+ private:
+  LogJournal* const journal_;
+  const absl::Status status_;
+  const std::string id_ = "log";
+};
+
+class DecisionLogThreadTest : public testing::Test {
+ protected:
+  std::unique_ptr<DecisionLogThread> Make(absl::Status status = absl::OkStatus()) {
+    DecisionLogListener listener;
+    listener.on_durable = [this](std::vector<RoundId> r) { journal_.WroteDurable(std::move(r)); };
+    listener.on_space = [this](bool is_short) { journal_.ToldSpace(is_short); };
+    return std::make_unique<DecisionLogThread>(std::make_unique<FakeLog>(&journal_, status),
+                                               &clock_, DecisionLogThreadOptions(),
+                                               std::move(listener));
+  }
+  static std::vector<Decision> Rounds(std::vector<uint64_t> numbers) {
+    std::vector<Decision> decisions;
+    for (const uint64_t number : numbers) {
+      decisions.emplace_back();
+      decisions.back().round = RoundId::Make(1, number);
+    }
+    return decisions;
+  }
+
+  ManualClock clock_;
+  LogJournal journal_;
+};
+
+TEST_F(DecisionLogThreadTest, DecisionsThatWaitShareOneWrite) {
+  auto thread = Make();
+  journal_.CloseGate();
+  thread->Append(Rounds({1}));
+  journal_.WaitForBatches(1);
+  thread->Append(Rounds({2}));
+  thread->Append(Rounds({3, 4}));
+  EXPECT_THAT(journal_.WaitForDurable(0), IsEmpty());  // R13: not before Write has returned
+  journal_.OpenGate();
+  EXPECT_THAT(
+      journal_.WaitForDurable(2),
+      ElementsAre(ElementsAre(RoundId::Make(1, 1)),
+                  ElementsAre(RoundId::Make(1, 2), RoundId::Make(1, 3), RoundId::Make(1, 4))));
+  EXPECT_THAT(journal_.WaitForBatches(2), SizeIs(2));
+}
+
+TEST_F(DecisionLogThreadTest, WhatIsForgottenRidesAlongWithALaterDecision) {
+  auto thread = Make();
+  journal_.CloseGate();
+  thread->Append(Rounds({1}));
+  journal_.WaitForBatches(1);
+  LogBatch later;
+  later.forget = {RoundId::Make(1, 1)};
+  thread->WriteLater(later);
+  thread->Append(Rounds({2}));
+  journal_.OpenGate();
+  journal_.WaitForDurable(2);
+  EXPECT_THAT(journal_.WaitForBatches(2)[1].forget, IsEmpty());  // not due yet
+  clock_.Advance(absl::Milliseconds(200));
+  thread->Append(Rounds({3}));
+  journal_.WaitForDurable(3);
+  const std::vector<LogBatch> batches = journal_.WaitForBatches(3);
+  EXPECT_THAT(batches[2].forget, ElementsAre(RoundId::Make(1, 1)));
+  EXPECT_THAT(batches[2].decisions, SizeIs(1));
+}
+
+TEST_F(DecisionLogThreadTest, WhatIsForgottenIsWrittenWhenNothingElseIsToDo) {
+  auto thread = Make();
+  LogBatch later;
+  later.durable_rounds = {{0, RoundId::Make(1, 1)}};
+  thread->WriteLater(later);
+  EXPECT_THAT(journal_.WaitForBatches(1)[0].durable_rounds, SizeIs(1));
+}
+
+TEST_F(DecisionLogThreadTest, StopWritesWhatIsLeft) {
+  auto thread = Make();
+  journal_.CloseGate();
+  thread->Append(Rounds({1}));
+  journal_.WaitForBatches(1);
+  LogBatch later;
+  later.forget = {RoundId::Make(1, 1)};
+  thread->WriteLater(later);
+  thread->Append(Rounds({2}));
+  journal_.OpenGate();
+  thread->Stop();
+  size_t forgotten = 0;
+  for (const LogBatch& batch : journal_.WaitForBatches(0)) forgotten += batch.forget.size();
+  EXPECT_EQ(forgotten, 1u);
+  EXPECT_THAT(journal_.WaitForDurable(2), SizeIs(2));
+}
+
+TEST_F(DecisionLogThreadTest, SpaceIsToldWhenItChanges) {
+  journal_.SetSpace(true);
+  auto thread = Make();
+  EXPECT_THAT(journal_.WaitForTold(1), ElementsAre(true));
+  journal_.SetSpace(false);
+  clock_.Advance(absl::Seconds(1));
+  thread->Append(Rounds({1}));
+  EXPECT_THAT(journal_.WaitForTold(2), ElementsAre(true, false));
+}
+
+using DecisionLogThreadDeathTest = DecisionLogThreadTest;
+
+TEST_F(DecisionLogThreadDeathTest, AFailedWriteEndsTheProcess) {  // R13
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        auto thread = Make(absl::DataLossError("the disk is gone"));
+        thread->Append(Rounds({1}));
+        journal_.WaitForDurable(1);
+      },
+      "cannot write decisions.*the disk is gone");
+}
+
+}  // namespace
+}  // namespace lockstep::coordinator

@@ -1,0 +1,21 @@
+// A VFS that fails, or only counts, what SQLite does to its files.
+#ifndef LOCKSTEP_TESTS_COORDINATOR_FAILING_VFS_H_
+#define LOCKSTEP_TESTS_COORDINATOR_FAILING_VFS_H_
+
+namespace lockstep {
+
+inline constexpr char kFailingVfs[] = "lockstep-test-failing";
+
+// Registers the VFS under its name, once in a process. It forwards to the default one.
+void RegisterFailingVfs();
+
+// How many syncs there were since the process began.
+int VfsSyncs();
+
+// The next writes or syncs fail with an I/O error, after `after` more that do not; negative: none.
+void FailWritesAfter(int after);
+void FailSyncsAfter(int after);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_TESTS_COORDINATOR_FAILING_VFS_H_
