@@ -176,6 +176,12 @@ void Engine::FinishResponse(const Complete& effect, Transaction* transaction) co
     (*transaction->response.mutable_versions())[cluster().database(share.database).name] =
         effect.round.value();
   }
+  // They came in the order of the votes; the same transaction should look the same each time.
+  auto& timings = *transaction->response.mutable_participants();
+  std::sort(timings.pointer_begin(), timings.pointer_end(),
+            [](const v1::ParticipantTiming* a, const v1::ParticipantTiming* b) {
+              return a->node_id() < b->node_id();
+            });
   rpc::ToProto(now_.monotonic - transaction->decided,
                transaction->response.mutable_decision_time());
 }
