@@ -17,7 +17,7 @@ build_dir=${LOCKSTEP_BUILD_DIR:-$root/build}
 asan_dir=$build_dir-asan
 tsan_dir=$build_dir-tsan
 log_dir=$build_dir/test-logs
-groups=(unit cluster grpcurl cli quickstart compose asan tsan)
+groups=(unit cluster grpcurl readme cli quickstart compose asan tsan)
 jobs=$(nproc)
 
 usage() {
@@ -91,6 +91,10 @@ group_cluster() {
 
 group_grpcurl() {
   tests/grpcurl/run.sh "$build_dir/bin"
+}
+
+group_readme() {
+  tests/readme/run.sh "$build_dir/bin"
 }
 
 group_cli() {
