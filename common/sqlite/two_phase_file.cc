@@ -47,6 +47,8 @@ int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset)
 }
 
 int Truncate(sqlite3_file* file, sqlite3_int64 size) {
+  // A truncation may reach the disk in pieces, and leave old frames that look valid.
+  if (Self(file)->kind == Kind::kWal) return SQLITE_IOERR_TRUNCATE;
   return Base(file)->pMethods->xTruncate(Base(file), size);
 }
 

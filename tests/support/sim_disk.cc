@@ -37,6 +37,8 @@ struct SimDisk::Vfs {
   int64_t operations = 0;
   int64_t crash_before = 0;
   bool fail_next_sync = false;
+  int64_t fail_write = 0;
+  bool failed = false;
   int64_t temporary_files = 0;
   int open_files = 0;
 
@@ -102,6 +104,10 @@ int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset)
   Vfs* disk = Self(file)->disk;
   SimDisk::File* target = Self(file)->file;
   disk->BeforeChange();
+  if (disk->fail_write > 0 && --disk->fail_write == 0) {
+    disk->failed = true;
+    return SQLITE_FULL;
+  }
   disk->Remember(target, offset, offset + size);
   const size_t end = static_cast<size_t>(offset + size);
   if (target->content.size() < end) {
@@ -125,7 +131,10 @@ int Truncate(sqlite3_file* file, sqlite3_int64 size) {
 int Sync(sqlite3_file* file, int) {
   Vfs* disk = Self(file)->disk;
   disk->BeforeChange();
-  if (std::exchange(disk->fail_next_sync, false)) return SQLITE_IOERR_FSYNC;
+  if (std::exchange(disk->fail_next_sync, false)) {
+    disk->failed = true;
+    return SQLITE_IOERR_FSYNC;
+  }
   SimDisk::File* target = Self(file)->file;
   target->older.clear();
   target->older_sizes.clear();
@@ -283,7 +292,15 @@ void SimDisk::CrashBefore(int64_t nth) { vfs_->crash_before = nth; }
 void SimDisk::Spare() { vfs_->crash_before = 0; }
 void SimDisk::CrashNow() { vfs_->Crash(); }
 bool SimDisk::crashed() const { return vfs_->at_crash.has_value(); }
-void SimDisk::FailNextSync() { vfs_->fail_next_sync = true; }
+void SimDisk::FailNextSync() {
+  vfs_->fail_next_sync = true;
+  vfs_->failed = false;
+}
+void SimDisk::FailWrite(int64_t nth) {
+  vfs_->fail_write = nth;
+  vfs_->failed = false;
+}
+bool SimDisk::failed() const { return vfs_->failed; }
 int64_t SimDisk::operations() const { return vfs_->operations; }
 
 void SimDisk::KillProcess() {

@@ -42,8 +42,11 @@ class SimDisk {
   void LosePower(std::mt19937_64& random);
   void KillProcess();  // what was written stays, and stays unsynced
 
-  // Makes the next sync fail.
+  // Makes the next sync, or the nth write from now, fail: the latter for want of space.
   void FailNextSync();
+  void FailWrite(int64_t nth);
+  // Whether the planned failure has happened.
+  bool failed() const;
 
   // Writes, truncations, syncs and deletions since the disk was made.
   int64_t operations() const;

@@ -1,0 +1,189 @@
+// A disk that refuses a write or a sync: every write of every step, one after the other.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "participant/storage/prepare_store.h"
+#include "tests/participant/storage/store_fixture.h"
+#include "tests/support/sim_disk.h"
+
+namespace lockstep::participant {
+namespace {
+
+class DiskFailureTest : public StoreFixture {
+ protected:
+  DiskFailureTest() {
+    options_.directory = "/volume";
+    options_.base_vfs = disk_.vfs_name();
+    options_.take_ownership = false;
+    options_.on_fatal = [this](const std::string& why) { fatal_.push_back(why); };
+  }
+  ~DiskFailureTest() override { store_.reset(); }
+
+  std::string Insert(uint64_t key) {
+    return "INSERT INTO t VALUES (" + std::to_string(key) + ", zeroblob(400000))";
+  }
+
+  SimDisk disk_{512};
+  std::vector<std::string> fatal_;
+};
+
+TEST_F(DiskFailureTest, FullDiskAtAnyWriteOfAPrepareLeavesNothingPrepared) {  // PREPARE rule 3
+  OpenWithTable();
+  uint64_t number = 0;
+  int64_t failures = 0;
+  while (true) {
+    disk_.FailWrite(failures + 1);
+    ++number;
+    const absl::Status status = Prepare(Round(number), Insert(number));
+    if (!disk_.failed()) {
+      LOCKSTEP_ASSERT_OK(status);
+      break;
+    }
+    ++failures;
+    EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+    ASSERT_FALSE(store_->held().has_value());
+    ASSERT_TRUE(store_->writer().autocommit());
+    ASSERT_EQ(Seen(), 0);
+  }
+  EXPECT_GT(failures, 3);  // frames in several writes, and the record
+  disk_.FailWrite(0);
+  LOCKSTEP_ASSERT_OK(store_->Commit());
+  EXPECT_EQ(Seen(), 1);
+  LOCKSTEP_ASSERT_OK(Open());
+  EXPECT_FALSE(store_->held().has_value());
+  EXPECT_EQ(Seen(), 1);
+  EXPECT_TRUE(fatal_.empty());
+}
+
+TEST_F(DiskFailureTest, FullDiskAtCommitLeavesTheRoundPrepared) {
+  OpenWithTable();
+  LOCKSTEP_ASSERT_OK(Prepare(Round(1), Insert(1)));
+  disk_.FailWrite(1);
+  EXPECT_TRUE(absl::IsResourceExhausted(store_->Commit()));
+  ASSERT_TRUE(store_->held().has_value());
+  EXPECT_EQ(Seen(), 0);
+  LOCKSTEP_ASSERT_OK(store_->Commit());
+  EXPECT_EQ(Seen(), 1);
+}
+
+TEST_F(DiskFailureTest, FullDiskAtAnyWriteOfALocalTransactionLeavesNothing) {
+  OpenWithTable();
+  for (int64_t nth = 1;; ++nth) {
+    disk_.FailWrite(nth);
+    const absl::Status status = Local(Insert(static_cast<uint64_t>(nth)));
+    if (!disk_.failed()) break;
+    EXPECT_FALSE(status.ok());
+    ASSERT_EQ(Seen(), 0);
+  }
+  disk_.FailWrite(0);
+  EXPECT_EQ(Seen(), 1);
+  EXPECT_TRUE(fatal_.empty());
+}
+
+TEST_F(DiskFailureTest, FullDiskAtAnyWriteOfACutIsRepeatedUntilItFits) {  // PREPARE rule 5
+  OpenWithTable();
+  LOCKSTEP_ASSERT_OK(Prepare(Round(1), Insert(1)));
+  disk_.FailWrite(1);
+  EXPECT_FALSE(store_->WriteRedo(Round(1), "kept").ok());
+  ASSERT_TRUE(store_->held().has_value());
+  ASSERT_FALSE(store_->redo().has_value());
+  LOCKSTEP_ASSERT_OK(store_->WriteRedo(Round(1), "kept"));
+  LOCKSTEP_ASSERT_OK(store_->Forget());
+  for (int64_t nth = 1;; ++nth) {
+    LOCKSTEP_ASSERT_OK(store_->Begin());
+    LOCKSTEP_ASSERT_OK(store_->writer().Exec(Insert(1)));
+    disk_.FailWrite(nth);
+    const absl::Status status = store_->CommitRedone(At(1));
+    if (!disk_.failed()) break;
+    EXPECT_FALSE(status.ok());
+    ASSERT_TRUE(store_->redo().has_value());
+    ASSERT_EQ(Seen(), 0);
+  }
+  disk_.FailWrite(0);
+  EXPECT_EQ(Seen(), 1);
+  EXPECT_EQ(store_->durable(), Round(1));
+}
+
+TEST_F(DiskFailureTest, FullDiskAtTermOrTombstoneKeepsTheOldOne) {
+  OpenWithTable();
+  disk_.FailWrite(1);
+  EXPECT_FALSE(store_->PersistTerm(9).ok());
+  EXPECT_EQ(store_->term(), 1u);
+  disk_.FailWrite(1);
+  EXPECT_FALSE(store_->PersistTombstone(Round(9)).ok());
+  EXPECT_EQ(store_->tombstone(), RoundId());
+  LOCKSTEP_ASSERT_OK(store_->PersistTerm(9));
+  LOCKSTEP_ASSERT_OK(Open());
+  EXPECT_EQ(store_->term(), 9u);
+}
+
+// A failed sync ends the process: what is on the disk is unknown (fsyncgate).
+TEST_F(DiskFailureTest, FailedSyncOfAPrepareIsFatal) {
+  OpenWithTable();
+  disk_.FailNextSync();
+  Prepare(Round(1), Insert(1)).IgnoreError();
+  ASSERT_EQ(fatal_.size(), 1u);
+  EXPECT_NE(fatal_[0].find("sync"), std::string::npos);
+}
+
+TEST_F(DiskFailureTest, FailedSyncOfTheSideFileIsFatal) {
+  OpenWithTable();
+  disk_.FailNextSync();
+  store_->PersistTerm(2).IgnoreError();
+  ASSERT_EQ(fatal_.size(), 1u);
+  disk_.FailNextSync();
+  store_->PersistTombstone(Round(3)).IgnoreError();
+  EXPECT_EQ(fatal_.size(), 2u);
+}
+
+TEST_F(DiskFailureTest, FailedSyncOfACheckpointIsFatal) {
+  OpenWithTable();
+  disk_.FailNextSync();
+  store_->Checkpoint().IgnoreError();
+  EXPECT_EQ(fatal_.size(), 1u);
+}
+
+TEST_F(DiskFailureTest, FailedSyncOfALocalTransactionAndOfAnIdleSyncAreFatal) {
+  OpenWithTable();
+  disk_.FailNextSync();
+  Local(Insert(1)).IgnoreError();
+  ASSERT_EQ(fatal_.size(), 1u);
+  LOCKSTEP_ASSERT_OK(Commit(Round(1), Insert(2)));
+  disk_.FailNextSync();
+  store_->SyncIdle().IgnoreError();
+  EXPECT_EQ(fatal_.size(), 2u);
+}
+
+TEST_F(DiskFailureTest, FailedSyncAtTheStartIsFatal) {  // R9
+  OpenWithTable();
+  store_.reset();
+  disk_.FailNextSync();
+  EXPECT_FALSE(Open().ok());
+  EXPECT_EQ(fatal_.size(), 1u);
+}
+
+// PREPARE rules 8 and 9, for the set-up: cut off anywhere, it is simply done again.
+TEST_F(DiskFailureTest, SetUpCanBeCutOffAnywhere) {
+  std::mt19937_64 random(5);
+  for (int sector_size : {512, 4096}) {
+    for (int64_t nth = 1;; ++nth) {
+      SimDisk disk(sector_size);
+      options_.base_vfs = disk.vfs_name();
+      disk.CrashBefore(nth);
+      Open().IgnoreError();
+      store_.reset();
+      if (!disk.crashed()) break;
+      disk.LosePower(random);
+      LOCKSTEP_ASSERT_OK(Open());
+      EXPECT_EQ(store_->applied(), RoundId());
+      EXPECT_EQ(store_->identity().node_id, "bank-1");
+      store_.reset();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lockstep::participant
