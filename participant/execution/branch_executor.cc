@@ -207,7 +207,8 @@ FailurePtr BranchExecutor::CheckAfterStatement() {
         "rowids at random, and replicas would differ");
   }
   if (digest_.failed()) {
-    return MakeFailure(Reason::kLimitExceeded, "no memory to compute the digest of the changes");
+    return FailureOf({sqlite::kNoMemory, sqlite::kNoMemory, "out of memory in the digest"},
+                     Phase::kStep);
   }
   return runner_.watchdog().CheckMemory();
 }
