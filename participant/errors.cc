@@ -119,6 +119,10 @@ Error NotMeantForThisNode(const std::string& field, const std::string& theirs,
                  name);
 }
 
+Error NothingToPrepare(const NodeIdentity& name) {
+  return Invalid("branches", "a Prepare has one branch or more", name);
+}
+
 Error FromStorage(const absl::Status& status, const std::string& what, const NodeIdentity& name) {
   const std::optional<sqlite::SqliteError> sqlite = sqlite::SqliteError::FromStatus(status);
   const bool full = absl::IsResourceExhausted(status) || (sqlite && sqlite->code == sqlite::kFull);

@@ -21,6 +21,9 @@ Error RefusedBy(Refusal refusal, const State& state, Term term, RoundId round,
 Error NotMeantForThisNode(const std::string& field, const std::string& theirs,
                           const std::string& ours, const NodeIdentity& name);
 
+// A Prepare without branches.
+Error NothingToPrepare(const NodeIdentity& name);
+
 // The storage could not do `what`, and nothing has changed. The outcome is left open.
 Error FromStorage(const absl::Status& status, const std::string& what, const NodeIdentity& name);
 

@@ -1,8 +1,10 @@
 // lockstep-participant: one node, a gRPC server around one SQLite file.
 #include <cstdlib>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "common/clock.h"
 #include "common/config/schema.h"
@@ -23,6 +25,9 @@ extern char** environ;
 namespace lockstep::participant {
 namespace {
 
+// Of the time that a stop may take.
+constexpr absl::Duration kStopReserve = absl::Seconds(1);
+
 int Refuse(const std::string& what, const absl::Status& status) {
   Log(LogLevel::kCritical, what + ": " + std::string(status.message()));
   return EXIT_FAILURE;
@@ -35,6 +40,31 @@ rpc::ServerOptions ServerOptionsOf(const Settings& settings) {
   options.max_receive_bytes = rpc::kMaxInternalBytes;
   return options;
 }
+
+// Ends the process when an orderly stop takes longer than it may: one statement can keep the actor
+// for as long as its budget. Nothing is lost, as by any kill: what was promised is durable.
+class StopDeadline {
+ public:
+  explicit StopDeadline(absl::Duration after)
+      : thread_([this, after] {
+          if (stopped_.get_future().wait_for(absl::ToChronoMilliseconds(after)) ==
+              std::future_status::ready) {
+            return;
+          }
+          Log(LogLevel::kWarning, "stopped in the middle of a statement, as the time was over");
+          std::_Exit(EXIT_SUCCESS);
+        }) {}
+  ~StopDeadline() {
+    stopped_.set_value();
+    thread_.join();
+  }
+  StopDeadline(const StopDeadline&) = delete;
+  StopDeadline& operator=(const StopDeadline&) = delete;
+
+ private:
+  std::promise<void> stopped_;
+  std::thread thread_;
+};
 
 // Until a signal comes; health follows the node meanwhile.
 void Serve(const ParticipantHandle& handle, rpc::Server* server, rpc::SignalWaiter* signals) {
@@ -73,8 +103,11 @@ int Run(const Settings& settings, rpc::SignalWaiter* signals) {
          {"serving", report.serving},
          {"milliseconds", absl::ToDoubleMilliseconds(clock.MonotonicNow() - start)}});
     Serve(handle, &server, signals);
-    server.StopServing(settings.server.shutdown_timeout / 2);
+    const StopDeadline deadline(settings.server.shutdown_timeout - kStopReserve);
+    server.SetServing(false);
+    // First, so that no call waits on: each is answered, the late ones with SHUTTING_DOWN.
     (*participant)->Stop();
+    server.StopServing(kStopReserve);
     server.DrainQueues();
   }
   Log(LogLevel::kInfo, "stopped");

@@ -7,6 +7,7 @@
 #include "common/rpc/node_metadata.h"
 #include "lockstep/v1/two_phase_commit.grpc.pb.h"
 #include "participant/edge.h"
+#include "participant/errors.h"
 #include "participant/round_body.h"
 
 namespace lockstep::participant {
@@ -70,6 +71,9 @@ class Edge {
 
 void Edge::Prepare(PrepareRpc call) const {
   v1::PrepareRequest& request = call.request();
+  if (request.branches().empty()) {
+    return FailWithReport(&call, handle_.Report(), NothingToPrepare(handle_.name()));
+  }
   PrepareCall prepare;
   prepare.target = TargetOf(request.mutable_target());
   prepare.round = RoundId::FromValue(request.round());

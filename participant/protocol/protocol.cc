@@ -92,7 +92,8 @@ Decision Protocol::DecideCommitOfHeld(Keep keep) const {
     const bool branches_known = state_.phase == RoundPhase::kPrepared || state_.has_record;
     return Do(branches_known ? Action::kCommitCut : Action::kStop);
   }
-  return Do(state_.phase == RoundPhase::kPrepared ? Action::kCommitPrepared : Action::kCommitInDoubt);
+  return Do(state_.phase == RoundPhase::kPrepared ? Action::kCommitPrepared
+                                                  : Action::kCommitInDoubt);
 }
 
 Decision Protocol::Rollback(Term term, RoundId round) const {
@@ -199,7 +200,8 @@ void Protocol::Voted(RoundId round, bool holds) {
 }
 
 void Protocol::Committed(RoundId round) {
-  LOCKSTEP_CHECK(state_.phase == RoundPhase::kPrepared && Holds(round), "committed what was not held");
+  LOCKSTEP_CHECK(state_.phase == RoundPhase::kPrepared && Holds(round),
+                 "committed what was not held");
   State next = state_;
   next.applied = round;
   Release(&next);
@@ -207,7 +209,8 @@ void Protocol::Committed(RoundId round) {
 }
 
 void Protocol::CommittedInDoubt(RoundId round) {
-  LOCKSTEP_CHECK(state_.phase == RoundPhase::kInDoubt && Holds(round), "committed what was not held");
+  LOCKSTEP_CHECK(state_.phase == RoundPhase::kInDoubt && Holds(round),
+                 "committed what was not held");
   State next = state_;
   Release(&next);
   next.phase = RoundPhase::kRecovering;

@@ -1,0 +1,80 @@
+// The handshake: terms and identity.
+#include <gtest/gtest.h>
+
+#include "participant/engine.h"
+#include "tests/participant/engine_fixture.h"
+
+namespace lockstep::participant {
+namespace {
+
+TEST_F(EngineTest, R1_ATermIsDurableAndOlderOnesAreRefused) {
+  EXPECT_TRUE(node_->Fence(5).ok());
+  EXPECT_EQ(node_->Fence(4).reason(), Reason::kTermOutdated);
+  EXPECT_EQ(node_->Prepare(Round(1, 4), {Insert(1)}).reason(), Reason::kTermOutdated);
+  auto restarted = StartAfterKill();
+  EXPECT_EQ(restarted->Report().term, 5u);
+  EXPECT_EQ(restarted->Fence(4).reason(), Reason::kTermOutdated);
+}
+
+TEST_F(EngineTest, R1_ANewTermIsTakenWhileARoundIsPrepared) {
+  node_->Prepare(Round(1), {Insert(1)});
+  EXPECT_TRUE(node_->Fence(2).ok());
+  auto restarted = StartAfterKill();
+  EXPECT_EQ(restarted->Report().term, 2u);
+  EXPECT_EQ(restarted->Report().held->round, Round(1));
+  EXPECT_TRUE(restarted->Commit(Round(1), std::nullopt, 2).ok());
+  EXPECT_EQ(restarted->Read(kCount), "1");
+}
+
+TEST_F(EngineTest, R22_AnotherLogOrAnotherShapeOfTheDatabaseIsRefusedAndItsTermNotObeyed) {
+  EXPECT_EQ(node_->Fence(9, 1, "another log").reason(), Reason::kRequestInvalid);
+  EXPECT_EQ(node_->Report().term, 1u);
+  node_->Prepare(Round(1), {Insert(1)});
+  node_->Commit(Round(1));
+  EXPECT_EQ(node_->Fence(9, 2).reason(), Reason::kRequestInvalid);
+  auto restarted = StartAfterKill();
+  const Answer<Ok> refused = restarted->Fence(9, 1, "another log");
+  ASSERT_EQ(refused.reason(), Reason::kRequestInvalid);
+  EXPECT_EQ(refused.result->error().field, "log_id");
+  EXPECT_NE(refused.result->error().message.find("another log"), std::string::npos);
+  EXPECT_NE(refused.result->error().message.find("log-1"), std::string::npos);
+  EXPECT_TRUE(restarted->Fence(9).ok());
+}
+
+TEST(EngineStartTest, ANodeThatNobodyFencedTakesNoTransactions) {
+  TestDirectory directory;
+  TestNode node(TestOptions(directory.path()));
+  ASSERT_TRUE(node.Open().ok());
+  EXPECT_FALSE(node.Report().ready);
+  EXPECT_TRUE(node.Report().serving);
+  EXPECT_EQ(node.Execute({"CREATE TABLE t(k)"})->reason(), Reason::kNotReady);
+  EXPECT_EQ(node.Prepare(Round(1), {{"CREATE TABLE t(k)"}}).reason(), Reason::kNotReady);
+  EXPECT_TRUE(node.Fence().ok());
+  EXPECT_TRUE(node.Report().ready);
+  EXPECT_TRUE(node.Execute({"CREATE TABLE t(k)"})->ok());
+}
+
+TEST(EngineStartTest, AStandaloneNodeRunsLocalTransactionsAtOnceUntilItHasReplicas) {
+  TestDirectory directory;
+  EngineOptions options = TestOptions(directory.path());
+  options.standalone = true;
+  TestNode node(options);
+  ASSERT_TRUE(node.Open().ok());
+  EXPECT_TRUE(node.Execute({"CREATE TABLE t(k)"})->ok());
+  EXPECT_TRUE(node.Fence(1, 2).ok());
+  EXPECT_EQ(node.Execute({"INSERT INTO t VALUES(1)"})->reason(), Reason::kNodeIsReplicated);
+}
+
+TEST(EngineStartTest, AVolumeOfAnotherNodeIsRefusedWithBothNames) {
+  TestDirectory directory;
+  { StartNode(TestOptions(directory.path())); }
+  EngineOptions options = TestOptions(directory.path());
+  options.name.node_id = options.store.node_id = "node-2";
+  TestNode other(options);
+  const absl::Status refused = other.Open();
+  EXPECT_NE(std::string(refused.message()).find("node-1"), std::string::npos) << refused;
+  EXPECT_NE(std::string(refused.message()).find("node-2"), std::string::npos) << refused;
+}
+
+}  // namespace
+}  // namespace lockstep::participant

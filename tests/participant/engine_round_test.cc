@@ -1,0 +1,117 @@
+// Rounds at one engine on a real store: votes, commits, rollbacks, limits.
+#include <gtest/gtest.h>
+
+#include "participant/engine.h"
+#include "tests/participant/engine_fixture.h"
+
+namespace lockstep::participant {
+namespace {
+
+TEST_F(EngineTest, APreparedRoundIsInvisibleUntilItsCommit) {
+  EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(1), {Insert(1), Insert(2)})), "YY");
+  EXPECT_EQ(node_->Read(kCount), "0");
+  EXPECT_EQ(node_->Report().held->round, Round(1));
+  EXPECT_TRUE(node_->Commit(Round(1)).ok());
+  EXPECT_EQ(node_->Read(kCount), "2");
+  EXPECT_EQ(node_->Report().applied, Round(1));
+  EXPECT_FALSE(node_->Report().held.has_value());
+}
+
+TEST_F(EngineTest, EachBranchHasItsOwnVoteAndANoLeavesNothing) {
+  const Answer<Votes> votes = node_->Prepare(
+      Round(1), {Insert(1), {"INSERT INTO t VALUES(2,2)", "INSERT INTO t VALUES(1,0)"}, Insert(3)});
+  EXPECT_EQ(TestNode::Letters(votes), "YNY");
+  EXPECT_EQ((*votes.result->value().votes)[1].error->reason, Reason::kConstraintViolation);
+  EXPECT_TRUE(node_->Commit(Round(1)).ok());
+  EXPECT_EQ(node_->Read("SELECT group_concat(k) FROM t"), "1,3");
+}
+
+TEST_F(EngineTest, R11_ARepeatedPrepareGetsTheSameVotesAndRunsNothing) {
+  const Answer<Votes> first = node_->Prepare(Round(1), {Insert(1)});
+  const Answer<Votes> second = node_->Prepare(Round(1), {Insert(1)});
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ((*second.result->value().votes)[0].digest, (*first.result->value().votes)[0].digest);
+  EXPECT_TRUE(node_->Commit(Round(1)).ok());
+  EXPECT_EQ(node_->Read(kCount), "1");
+}
+
+TEST_F(EngineTest, R14_ARoundOfNothingButNoHoldsNothing) {
+  EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(1), {{"INSERT INTO nowhere VALUES(1)"}})), "N");
+  EXPECT_FALSE(node_->Report().held.has_value());
+  EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(1), {Insert(1)})), "N");
+  EXPECT_EQ(node_->Commit(Round(1)).reason(), Reason::kRoundUnknown);
+  EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(2), {Insert(1)})), "Y");
+}
+
+TEST_F(EngineTest, R3_RollbackThatOvertookItsPrepareHoldsAfterARestartToo) {
+  EXPECT_TRUE(node_->Rollback(Round(3)).ok());
+  EXPECT_EQ(node_->Prepare(Round(3), {Insert(1)}).reason(), Reason::kRoundUnknown);
+  auto restarted = StartAfterKill();
+  EXPECT_EQ(restarted->Prepare(Round(3), {Insert(1)}).reason(), Reason::kRoundUnknown);
+  EXPECT_EQ(TestNode::Letters(restarted->Prepare(Round(4), {Insert(1)})), "Y");
+}
+
+TEST_F(EngineTest, RollbackDropsThePreparedRoundAndTheNextOneFollows) {
+  node_->Prepare(Round(1), {Insert(1)});
+  EXPECT_TRUE(node_->Rollback(Round(1)).ok());
+  EXPECT_TRUE(node_->Rollback(Round(1)).ok());
+  EXPECT_EQ(node_->Commit(Round(1)).reason(), Reason::kRoundUnknown);
+  EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(2), {Insert(1, 7)})), "Y");
+  EXPECT_TRUE(node_->Commit(Round(2)).ok());
+  EXPECT_EQ(node_->Read(kSum), "7");
+}
+
+TEST_F(EngineTest, R8_CommitOfWhatIsNotHeldIsAnError) {
+  EXPECT_EQ(node_->Commit(Round(1)).reason(), Reason::kRoundUnknown);
+  node_->Prepare(Round(1), {Insert(1)});
+  EXPECT_EQ(node_->Commit(Round(2)).reason(), Reason::kRoundUnknown);
+  EXPECT_TRUE(node_->Commit(Round(1)).ok());
+  EXPECT_TRUE(node_->Commit(Round(1)).ok());
+}
+
+TEST_F(LostTransactionTest, ABranchThatDestroysTheTransactionCostsOnlyItself) {
+  const Answer<Votes> votes = node_->Prepare(Round(1), {Insert(1), destroyer_, Insert(3)});
+  ASSERT_EQ(TestNode::Letters(votes), "YNY");
+  EXPECT_EQ((*votes.result->value().votes)[1].error->reason, Reason::kLimitExceeded);
+  EXPECT_TRUE(node_->Commit(Round(1)).ok());
+  EXPECT_EQ(node_->Read("SELECT group_concat(k) FROM t"), "1,3");
+}
+
+TEST_F(LostTransactionTest, TheSecondLossDefersTheRest) {
+  const Answer<Votes> votes =
+      node_->Prepare(Round(1), {Insert(1), destroyer_, Insert(3), destroyer_, Insert(5)});
+  EXPECT_EQ(TestNode::Letters(votes), "YNYND");
+  EXPECT_TRUE(node_->Commit(Round(1)).ok());
+  EXPECT_EQ(node_->Read("SELECT group_concat(k) FROM t"), "1,3");
+}
+
+TEST(EngineLimitsTest, WhatTheRecordHasNoRoomForIsDeferredAndRefusedIfItNeverFits) {
+  TestDirectory directory;
+  EngineOptions options = TestOptions(directory.path());
+  options.execution.max_sql_bytes = int64_t{4} << 20;
+  auto node = StartNode(options);
+  const std::string large(400'000, 'x');
+  const std::string huge(2'000'000, 'x');
+  const auto insert = [](const std::string& text) {
+    return Sql{"INSERT INTO t(v) VALUES('" + text + "')"};
+  };
+  EXPECT_EQ(TestNode::Letters(node->Prepare(
+                Round(1), {insert(large), insert(large), insert(large), insert("small")})),
+            "YYDD");
+  EXPECT_TRUE(node->Rollback(Round(1)).ok());
+  const Answer<Votes> votes = node->Prepare(Round(2), {insert("a"), insert(huge), insert("b")});
+  EXPECT_EQ(TestNode::Letters(votes), "YNY");
+  EXPECT_EQ((*votes.result->value().votes)[1].error->reason, Reason::kLimitExceeded);
+}
+
+TEST(EngineLimitsTest, RowsBeyondTheRoundsLimitDeferTheRest) {
+  TestDirectory directory;
+  EngineOptions options = TestOptions(directory.path());
+  options.round.answer_bytes = 1000;
+  auto node = StartNode(options);
+  const Sql rows = {"SELECT hex(zeroblob(400))"};
+  EXPECT_EQ(TestNode::Letters(node->Prepare(Round(1), {rows, rows, rows})), "YYD");
+}
+
+}  // namespace
+}  // namespace lockstep::participant
