@@ -178,6 +178,11 @@ void Core::Recover(ParticipantIndex participant, const Report& report) {
   LOCKSTEP_CHECK(report.prepared > record.durable, "in doubt about what is durable");
   const bool undecided = record.round != kNoRound && rounds_[record.round]->id == report.prepared;
   if (undecided) return;
+  // A torn commit frame unmasks to a random number. The Rollback may leave it as a tombstone, which
+  // must not stand above the rounds to come.
+  if (report.prepared.term() == term_ && report.prepared.number() >= next_number_) {
+    next_number_ = report.prepared.number() + 1;
+  }
   Deliver(participant, {report.prepared, /*commit=*/false, kKeepAll, now_.monotonic});
 }
 

@@ -34,6 +34,9 @@ void Core::StartRounds() {
     any_free = any_free || capacities_[p].free;
   }
   if (!any_free) return;
+  if (next_number_ + participants_.size() > RoundId::kMaxNumber) {
+    return Die("this term is out of round numbers; the next start has a new one");
+  }
   joining_.clear();
   queue_.TakeJoining(capacities_, &joining_);
   if (!joining_.empty()) FormRounds(joining_);

@@ -30,6 +30,13 @@ Options DrawOptions(uint64_t seed) {
     options.second_coordinator = 0.005 * static_cast<double>(random.Below(3)) / 2;
     options.write_fails = random.Chance(0.5) ? 0.05 : 0;
   }
+  if (random.Chance(0.1)) {
+    // Small and harsh: what is rare elsewhere meets here.
+    options.replicas = {1};
+    options.lose_answer = 0.3;
+    options.crash_inside = 0.1;
+    options.power_loss = 0.5;
+  }
   options.idle_sync = random.Chance(0.5) ? 0.02 : 0.002;
   options.delay = random.Chance(0.5) ? 0.2 : 0.6;
   return options;

@@ -68,6 +68,7 @@ class World {
   // world.cc: the run.
   void Step();
   void Break();
+  void ComeToRest();
   void Restart();
   bool AtRest();
   void StopFaults();
@@ -92,6 +93,7 @@ class World {
   void Send(size_t index, Request request, absl::Duration timeout);
   void RunClient(size_t client);
   void SubmitTransaction(size_t client);
+  void SubmitToAll();
   void SendRead(size_t client);
   void EndClient(const coordinator::Complete& complete);
   coordinator::Now now() const { return {now_, absl::FromUnixSeconds(1700000000) + now_ + skew_}; }
@@ -113,6 +115,8 @@ class World {
   CallId next_call_ = 1;
   TransactionHandle next_transaction_ = 1;
   bool ending_ = false;
+  TransactionHandle last_transaction_ = 0;
+  bool all_voted_ = false;  // on last_transaction_
 };
 
 }  // namespace lockstep::simulation

@@ -180,6 +180,21 @@ void World::SubmitTransaction(size_t client) {
   coordinators_[clients_[client].coordinator]->inbox.emplace_back(std::move(submit));
 }
 
+void World::SubmitToAll() {
+  coordinator::Submit submit;
+  submit.transaction = next_transaction_++;
+  for (ParticipantIndex p = 0; p < participants_.size(); ++p) submit.participants.push_back(p);
+  submit.deadline = now_ + absl::Seconds(10);
+  last_transaction_ = submit.transaction;
+  clients_[0].busy = true;
+  clients_[0].transaction = submit.transaction;
+  truth_.Submitted(submit.transaction, submit.participants);
+  for (clients_[0].coordinator = 0; !coordinators_[clients_[0].coordinator]->alive;) {
+    ++clients_[0].coordinator;
+  }
+  coordinators_[clients_[0].coordinator]->inbox.emplace_back(std::move(submit));
+}
+
 void World::SendRead(size_t client) {
   const size_t index = clients_[client].coordinator;
   const auto database = static_cast<DatabaseIndex>(random_.Below(options_.replicas.size()));
@@ -197,6 +212,9 @@ void World::SendRead(size_t client) {
 }
 
 void World::EndClient(const coordinator::Complete& complete) {
+  const bool voted = complete.reason == coordinator::EndingReason::kNone ||
+                     complete.reason == coordinator::EndingReason::kVoteNo;
+  all_voted_ = all_voted_ || (voted && complete.transaction == last_transaction_);
   for (Client& client : clients_) {
     if (client.busy && client.transaction == complete.transaction) client.busy = false;
   }

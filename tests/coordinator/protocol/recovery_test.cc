@@ -147,7 +147,7 @@ TEST(RecoveryTest, AStartInDoubtOfTheRoundThatIsBeingDecidedWaitsForTheDecision)
   EXPECT_EQ(harness.CountFor<SendCommit>(0), 1u);
 }
 
-TEST(RecoveryTest, AMaskOfARandomNumberIsRolledBack) {
+TEST(RecoveryTest, AMaskOfARandomNumberIsRolledBackAndLaterRoundsStandAboveItR3) {
   Harness harness(MakeConfig({1}));
   harness.StartReady();
   harness.Submits(1, {0});
@@ -163,6 +163,22 @@ TEST(RecoveryTest, AMaskOfARandomNumberIsRolledBack) {
   harness.RollbackAnswers(0, Old(123456789));
   harness.FenceAnswers(0);
   EXPECT_TRUE(harness.IsFree(0));
+  harness.Submits(2, {0});
+  EXPECT_EQ(harness.First<SendPrepare>().round, Old(123456790));
+}
+
+TEST(RecoveryTest, ATermThatIsOutOfNumbersEndsTheProcess) {
+  Harness harness(MakeConfig({1}));
+  harness.reports[0].prepared = Old(RoundId::kMaxNumber);
+  harness.reports[0].in_doubt = true;
+  harness.Start();
+  harness.FenceAnswers(0);
+  harness.reports[0].prepared = RoundId();
+  harness.reports[0].in_doubt = false;
+  harness.RollbackAnswers(0, Old(RoundId::kMaxNumber));
+  harness.FenceAnswers(0);
+  harness.Submits(1, {0});
+  EXPECT_EQ(harness.Count<Fatal>(), 1u);
 }
 
 }  // namespace
