@@ -77,18 +77,11 @@ void BankWorkload::Start(int writers, int readers) {
   }
 }
 
-void BankWorkload::WaitForAnswers(int64_t count, absl::Duration limit) {
+bool BankWorkload::WaitForCommits(int64_t count, absl::Duration limit) {
   std::unique_lock lock(mutex_);
-  const size_t wanted = transfers_.size() + static_cast<size_t>(count);
-  answered_.wait_for(lock, absl::ToChronoNanoseconds(limit),
-                     [&] { return transfers_.size() >= wanted; });
-}
-
-bool BankWorkload::WaitForCommit(absl::Duration limit) {
-  std::unique_lock lock(mutex_);
-  const int64_t before = counts_.committed;
+  const int64_t wanted = counts_.committed + count;
   return answered_.wait_for(lock, absl::ToChronoNanoseconds(limit),
-                            [&] { return counts_.committed > before; });
+                            [&] { return counts_.committed >= wanted; });
 }
 
 void BankWorkload::Stop() {
@@ -149,6 +142,10 @@ void BankWorkload::Write(int client, std::mt19937_64 random) {
       reason = absl::StrCat("gRPC code ", static_cast<int>(status.error_code()));
     }
     Record(std::move(transfer), reason);
+    // Refused because a node is away: as a client would, wait for a better moment.
+    if (!status.ok() && details["outcome"] != "" && reason != "CONSTRAINT_VIOLATION") {
+      WaitForCommits(1, absl::Milliseconds(50));
+    }
   }
 }
 

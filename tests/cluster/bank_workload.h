@@ -52,10 +52,8 @@ class BankWorkload {
   // Makes the tables; fails the test if it cannot.
   void CreateTables();
   void Start(int writers, int readers);
-  // Waits until `count` more transfers are answered, committed or not, or `limit` is over.
-  void WaitForAnswers(int64_t count, absl::Duration limit);
-  // Waits until one more transfer is committed; false when `limit` is over.
-  bool WaitForCommit(absl::Duration limit);
+  // Waits until `count` more transfers are committed; false when `limit` is over.
+  bool WaitForCommits(int64_t count, absl::Duration limit);
   void Stop();
 
   WorkloadCounts counts() const;
