@@ -32,9 +32,8 @@ struct TwoPhaseVfsOptions {
 
 // One database's shim, registered with SQLite under two names: for the one connection that writes,
 // and for any number that read. File locks are no-ops, so this process has to own the database
-// (FileOwnership); the wal-index is in memory; the -wal is never deleted or
-// truncated. A frame that is written
-// to the WAL outside an armed COMMIT, and a failed sync, end the process.
+// (FileOwnership); the wal-index is in memory; the -wal is never deleted or truncated. A frame that
+// is written to the WAL outside an armed COMMIT, and a failed sync, end the process.
 //
 // Thread: SQLite's methods run on the threads of the connections. Everything here belongs to the
 // writer's thread.

@@ -146,7 +146,8 @@ class PrepareStore {
 
 // Proves the mechanism on a scratch database below `directory`, which is removed again: prepare,
 // hidden, commit, visible, roll back, restart in doubt, both ways. An error says what failed.
-absl::Status SelfTest(const std::string& directory);
+// `faults` is for tests only.
+absl::Status SelfTest(const std::string& directory, const StoreFaults& faults = {});
 
 }  // namespace lockstep::participant
 

@@ -14,8 +14,9 @@ namespace {
 // that is linked here. A new version of it may write its WAL otherwise than PREPARE needs.
 class MechanismTest {
  public:
-  explicit MechanismTest(const std::string& directory) {
+  MechanismTest(const std::string& directory, const StoreFaults& faults) {
     options_.directory = directory;
+    options_.faults = faults;
     options_.cluster_id = options_.node_id = options_.database = "self-test";
     options_.redo_capacity = 64;
     // What is proven does not depend on it, and start-ups should not wait for the disk.
@@ -116,11 +117,11 @@ class MechanismTest {
 
 }  // namespace
 
-absl::Status SelfTest(const std::string& directory) {
+absl::Status SelfTest(const std::string& directory, const StoreFaults& faults) {
   const std::string scratch = directory + "/self-test";
   std::error_code error;
   std::filesystem::remove_all(scratch, error);
-  const absl::Status status = MechanismTest(scratch).Run();
+  const absl::Status status = MechanismTest(scratch, faults).Run();
   std::filesystem::remove_all(scratch, error);
   return status;
 }

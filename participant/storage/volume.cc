@@ -33,15 +33,17 @@ absl::Status SyncDirectory(const std::string& path) {
   return absl::FailedPreconditionError(absl::StrCat("cannot sync the directory ", path));
 }
 
-absl::Status MakeDirectory(const std::string& path, bool sync) {
+// Each directory that is made is an entry in the one above, which has to be durable too.
+absl::Status MakeDirectory(const std::filesystem::path& path, bool sync) {
   std::error_code error;
-  const bool made = std::filesystem::create_directories(path, error);
-  if (error) {
+  if (std::filesystem::is_directory(path, error)) return absl::OkStatus();
+  const std::filesystem::path parent = std::filesystem::absolute(path, error).parent_path();
+  if (absl::Status status = MakeDirectory(parent, sync); !status.ok()) return status;
+  if (!std::filesystem::create_directory(path, error) && error) {
     return absl::FailedPreconditionError(
-        absl::StrCat("cannot make the directory ", path, ": ", error.message()));
+        absl::StrCat("cannot make the directory ", path.string(), ": ", error.message()));
   }
-  if (!made || !sync) return absl::OkStatus();
-  return SyncDirectory(std::filesystem::absolute(path).parent_path().string());
+  return sync ? SyncDirectory(parent.string()) : absl::OkStatus();
 }
 
 absl::Status Refuse(const std::string& why) { return absl::FailedPreconditionError(why); }

@@ -252,6 +252,12 @@ TEST_F(RecoveryTest, SelfTestPassesAndLeavesNothingBehind) {
   EXPECT_FALSE(std::filesystem::exists(options_.directory + "/self-test"));
 }
 
+TEST_F(RecoveryTest, SelfTestFailsWhereAPreparedRoundCanBeSeenOrIsNotFoundAgain) {
+  ASSERT_TRUE(Open().ok());
+  EXPECT_FALSE(SelfTest(options_.directory, {.no_mask = true}).ok());
+  EXPECT_FALSE(SelfTest(options_.directory, {.no_hidden_header = true}).ok());
+}
+
 TEST_F(RecoveryTest, LargerRedoCapacityEnlargesTheSideFile) {
   OpenWithTable();
   options_.redo_capacity *= 4;
