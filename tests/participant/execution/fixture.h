@@ -18,6 +18,21 @@
 
 namespace lockstep::participant {
 
+// Moves on by a step at each look.
+class RunningClock final : public Clock {
+ public:
+  explicit RunningClock(absl::Duration step) : step_(step) {}
+  absl::Time WallNow() const override { return absl::UnixEpoch() + MonotonicNow(); }
+  absl::Duration MonotonicNow() const override {
+    now_ += step_;
+    return now_;
+  }
+
+ private:
+  const absl::Duration step_;
+  mutable absl::Duration now_ = absl::Hours(1);
+};
+
 // A database in memory. The frozen clock is only remembered: SQL sees it through the VFS, which is
 // tested with the VFS.
 class TestDatabase {

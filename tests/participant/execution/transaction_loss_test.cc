@@ -12,21 +12,6 @@ constexpr char kEndlessInsert[] =
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
     "INSERT INTO t(a) SELECT i FROM n";
 
-// Moves on by a step at each look.
-class RunningClock final : public Clock {
- public:
-  explicit RunningClock(absl::Duration step) : step_(step) {}
-  absl::Time WallNow() const override { return absl::UnixEpoch() + MonotonicNow(); }
-  absl::Duration MonotonicNow() const override {
-    now_ += step_;
-    return now_;
-  }
-
- private:
-  const absl::Duration step_;
-  mutable absl::Duration now_ = absl::Hours(1);
-};
-
 class TransactionLossTest : public ::testing::Test {
  protected:
   TransactionLossTest() {
