@@ -90,7 +90,8 @@ absl::Status NativePrepareStore::Resolve() {
   FoundRound& found = volume_->found;
   if (!found.masked) return absl::OkStatus();
   const RoundId round = found.masked->round;
-  if (round <= applied() || (faults().tombstone_at_start && round <= tombstone())) {
+  if (faults().tombstone_at_start && round <= tombstone()) return absl::OkStatus();
+  if (round <= applied()) {
     Log(LogLevel::kWarning, "ignored a masked frame of a round that is applied already",
         {{"round", round.value()}, {"applied_round", applied().value()}});
     return absl::OkStatus();

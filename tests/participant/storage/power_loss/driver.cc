@@ -69,7 +69,7 @@ Driver::Driver(const DriverOptions& options)
 }
 
 Driver::~Driver() {
-  pinned_reader_.reset();
+  CloseReaders();
   store_.reset();
 }
 
@@ -219,13 +219,13 @@ void Driver::RunRound() {
   if (!decided) {
     DeliverRollback(round);
   } else if (const Decision decision = *oracle_.Find(round); decision.all) {
-    DeliverCommit(round, decision);
+    DeliverCommit(round);
   } else {
     DeliverCut(round, decision);
   }
 }
 
-void Driver::DeliverCommit(RoundId round, const Decision&) {
+void Driver::DeliverCommit(RoundId round) {
   ++counts_.commits;
   if (Failed(store_->Commit(), "COMMIT")) return;
   if (Chance(25)) CheckState();
@@ -325,6 +325,11 @@ void Driver::ReleaseReader() {
   if (*model != pinned_model_) Violate("a pinned reader saw another state");
 }
 
+void Driver::CloseReaders() {
+  reader_.reset();
+  pinned_reader_.reset();
+}
+
 void Driver::Checkpoint() {
   ++counts_.checkpoints;
   Failed(store_->Checkpoint(), "a checkpoint");
@@ -333,11 +338,13 @@ void Driver::Checkpoint() {
 
 void Driver::CheckState() {
   if (!Alive()) return;
-  absl::StatusOr<std::unique_ptr<sqlite::Connection>> reader = store_->OpenReader();
-  if (Failed(reader.status(), "opening a reader")) return;
-  absl::StatusOr<Model> model = ReadModel(**reader);
+  if (reader_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<sqlite::Connection>> reader = store_->OpenReader();
+    if (Failed(reader.status(), "opening a reader")) return;
+    reader_ = *std::move(reader);
+  }
+  absl::StatusOr<Model> model = ReadModel(*reader_);
   if (Failed(model.status(), "reading")) return;
-  // While a round is held that is decided already, it must not be seen: undo is the model before.
   const bool held = store_->held().has_value();
   if (*model != oracle_.model() && !(model_with_local_ && *model == *model_with_local_)) {
     Violate(absl::StrCat(held ? "while a round is held, " : "", "a reader sees ", model->ToString(),
@@ -351,7 +358,7 @@ void Driver::CheckState() {
 void Driver::Recover() {
   while (violation_.empty()) {
     disk_.CrashNow();
-    pinned_reader_.reset();
+    CloseReaders();
     store_.reset();
     if (Chance(25)) {
       ++counts_.kills;
@@ -376,7 +383,7 @@ void Driver::Recover() {
 bool Driver::Start() {
   StoreOptions options = OptionsOf(options_, disk_);
   options.on_fatal = [this](const std::string& why) { Violate(why); };
-  options.before_reopen = [this] { pinned_reader_.reset(); };
+  options.before_reopen = [this] { CloseReaders(); };
   absl::StatusOr<std::unique_ptr<PrepareStore>> opened = PrepareStore::Open(options);
   if (Failed(opened.status(), "starting")) return false;
   store_ = *std::move(opened);

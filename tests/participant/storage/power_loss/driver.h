@@ -68,13 +68,14 @@ class Driver {
   void RestartCoordinator();
   void PinReader();
   void ReleaseReader();
+  void CloseReaders();
   void Checkpoint();
   void RepeatOldPrepare();
 
   bool RunBranch(const TestBranch& branch, Model* model);
   bool PrepareRound(RoundId round, const std::vector<TestBranch>& branches);
   Decision RandomDecision(const std::vector<TestBranch>& branches);
-  void DeliverCommit(RoundId round, const Decision& decision);
+  void DeliverCommit(RoundId round);
   void DeliverRollback(RoundId round);
   void DeliverCut(RoundId round, const Decision& decision);
   void FinishRedo();
@@ -104,6 +105,7 @@ class Driver {
   Counts counts_;
   std::string violation_;
   std::unique_ptr<PrepareStore> store_;
+  std::unique_ptr<sqlite::Connection> reader_;  // of CheckState; made when needed
   std::unique_ptr<sqlite::Connection> pinned_reader_;
   Model pinned_model_;
   // A local transaction whose answer was lost: what the database may hold instead.
