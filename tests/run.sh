@@ -12,6 +12,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 root=$PWD
+# Clones of the project on one machine share what the compiler cache holds.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=true CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G}
 
 build_dir=${LOCKSTEP_BUILD_DIR:-$root/build}
 asan_dir=$build_dir-asan
