@@ -48,6 +48,8 @@ struct Volume {
   // only). An error means that the transaction is gone.
   absl::Status CommitPlainly(bool sync);
   void RollbackIfOpen();
+  // Of all files, since Open.
+  int64_t syncs() const { return start_syncs_ + side->syncs() + vfs->syncs(); }
 
   const StoreOptions options;
   const std::string database_path;
@@ -78,9 +80,6 @@ struct Volume {
   absl::Status CheckIdentity() const;
 
   int64_t start_syncs_ = 0;
-
- public:
-  int64_t syncs() const { return start_syncs_ + side->syncs() + vfs->syncs(); }
 };
 
 }  // namespace lockstep::participant
