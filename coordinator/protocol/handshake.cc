@@ -58,12 +58,9 @@ void Core::LoseHandshake(ParticipantIndex participant, std::string why) {
 
 void Core::Refuse(ParticipantIndex participant, std::string reason, bool alarm) {
   ParticipantRecord& record = participants_[participant];
-  if (record.round != kNoRound && AwaitingVote(participant, rounds_[record.round]->id) != nullptr) {
-    MissVote(participant);
-  }
+  LOCKSTEP_CHECK(!record.shaken, "only the answer to a Fence can be a reason to refuse");
   if (alarm && (!record.refused || record.reason != reason)) Emit(Alarm{participant, reason});
   record.refused = true;
-  record.shaken = false;
   ++record.handshakes_lost;
   record.next_fence = now_.monotonic + kRefusedRetry;
   UpdateState(participant, std::move(reason));

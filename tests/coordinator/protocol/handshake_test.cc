@@ -124,6 +124,16 @@ TEST(HandshakeTest, AnUnreachableParticipantFailsAllThatNeedItByName) {
   EXPECT_EQ(harness.StateOf(2), ParticipantState::kReady);
 }
 
+TEST(HandshakeTest, AVoteOfAParticipantThatCannotBeReachedIsNotWaitedFor) {
+  Harness harness;
+  harness.StartReady();
+  harness.Pass(kStatusInterval);
+  harness.Submits(1, {0});
+  harness.Step(StatusFailed{0, CallFailure::kUnavailable});
+  EXPECT_EQ(harness.First<Complete>().reason, EndingReason::kParticipantUnavailable);
+  EXPECT_EQ(harness.Count<SendRollback>(), 1u);
+}
+
 TEST(HandshakeTest, ADeferredTransactionFailsToo) {
   Harness harness;
   harness.StartReady();

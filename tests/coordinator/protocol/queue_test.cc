@@ -25,6 +25,7 @@ class QueueTest : public testing::Test {
   QueueTest() : queue_(3, QueueCaps{.transactions = 10, .bytes = 1000}) {
     for (ParticipantIndex p = 0; p < 3; ++p) queue_.SetReady(p, true);
     capacities_.assign(3, Capacity{true, 100, 1000});
+    Join();  // nothing; but from now on nothing has to be sorted anew
   }
 
   std::vector<TransactionHandle> Join() {
