@@ -1,10 +1,40 @@
 #include "common/rpc/queue_pool.h"
 
+#include <grpcpp/alarm.h>
 #include <pthread.h>
 
 #include "common/check.h"
 
 namespace lockstep::rpc {
+
+namespace {
+
+// Owns itself until its alarm, which is due at once.
+class PostedTask final : public Tag {
+ public:
+  static void Start(Queue* queue, absl::AnyInvocable<void()> task) {
+    auto* posted = new PostedTask(std::move(task));
+    const bool started = queue->Start([posted](grpc::CompletionQueue* completion_queue) {
+      posted->alarm_.Set(completion_queue, gpr_inf_past(GPR_CLOCK_MONOTONIC),
+                         static_cast<Tag*>(posted));
+    });
+    if (!started) posted->OnEvent(false);
+  }
+
+  void OnEvent(bool) noexcept override {
+    task_();
+    delete this;
+  }
+
+ private:
+  explicit PostedTask(absl::AnyInvocable<void()> task) : task_(std::move(task)) {}
+  ~PostedTask() override = default;
+
+  absl::AnyInvocable<void()> task_;
+  grpc::Alarm alarm_;
+};
+
+}  // namespace
 
 Queue::Queue(std::unique_ptr<grpc::CompletionQueue> queue) : queue_(std::move(queue)) {}
 
@@ -34,6 +64,8 @@ void Queue::Leave() {
   // Several threads may be the last one out, since Enter also counts those that it turns away.
   if (!queue_shut_down_.exchange(true)) queue_->Shutdown();
 }
+
+void Queue::Post(absl::AnyInvocable<void()> task) { PostedTask::Start(this, std::move(task)); }
 
 void Queue::Shutdown() {
   // Leave as one that has entered: whoever is last, this thread or one inside Start, closes it.

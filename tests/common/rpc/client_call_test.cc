@@ -3,8 +3,11 @@
 #include <grpc/grpc.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
 #include <map>
 #include <thread>
+#include <vector>
 
 #include "tests/common/rpc/test_server.h"
 
@@ -77,6 +80,39 @@ TEST(QueuePoolTest, StartsAndShutdownsOfManyThreadsDoNotCollide) {
     client.queues().Shutdown();
     other.join();
     for (std::thread& thread : threads) thread.join();
+  }
+}
+
+TEST(QueuePoolTest, PostedTasksRunInOrderOnTheQueuesThread) {
+  QueuePool pool(1, "test");
+  std::vector<int> order;
+  std::thread::id thread;
+  std::promise<void> done;
+  for (int i = 0; i < 100; ++i) {
+    pool.at(0)->Post([&, i] {
+      order.push_back(i);
+      thread = std::this_thread::get_id();
+      if (i == 99) done.set_value();
+    });
+  }
+  done.get_future().wait();
+  EXPECT_NE(thread, std::this_thread::get_id());
+  ASSERT_EQ(order.size(), 100u);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(order[static_cast<size_t>(i)], i);
+}
+
+TEST(QueuePoolTest, EveryPostedTaskRunsAlsoAroundAShutdown) {
+  for (int round = 0; round < 200; ++round) {
+    std::atomic<int> ran{0};
+    {
+      QueuePool pool(1, "test");
+      std::thread poster([&] {
+        for (int i = 0; i < 50; ++i) pool.at(0)->Post([&ran] { ++ran; });
+      });
+      pool.Shutdown();
+      poster.join();
+    }
+    EXPECT_EQ(ran, 50);
   }
 }
 
