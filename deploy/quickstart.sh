@@ -177,5 +177,6 @@ To try next, in another terminal:
   kill -9 ${node_pid[bank-2]}        # bank-2; the bank can be read, not written, until it is back
 Data and logs are in $data, as long as this runs. Ctrl-C ends it.
 E_O_F
-trap 'echo; exit 0' INT
-while true; do sleep 3600 & wait $! || true; done
+trap 'echo; exit 0' INT TERM
+# Nothing is ever written there: a wait that leaves no process of its own behind.
+while true; do read -r -t 86400 _ <> <(:) || true; done

@@ -5,7 +5,8 @@ cd "$(dirname "$0")/../.."
 source tests/support/shell_test.sh
 
 output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+staying=
+trap 'rm -f "$output"; [ -z "$staying" ] || kill "$staying" 2>/dev/null' EXIT
 
 show() {
   cat "$output"
@@ -23,4 +24,21 @@ leftover() {
   ! pgrep -f 'lockstep-quickstart\.'
 }
 check "no process is left" leftover
+
+: >"$output"
+LOCKSTEP_BUILD_DIR=$1 deploy/quickstart.sh >"$output" 2>&1 &
+staying=$!
+stays() {
+  grep -q "To try next" "$output"
+}
+check "without --exit it tells what to try next" eventually 120 stays
+endpoint=$(sed -n 's/.*export LOCKSTEP_ENDPOINT=//p' "$output")
+check "and stays up" "$1/bin/lockstep" status --endpoint "$endpoint"
+# A shell starts what is in the background deaf to Ctrl-C; TERM takes the same way.
+kill -TERM "$staying"
+wait "$staying"
+status=$?
+staying=
+check "until it is told to stop" test "$status" -eq 0
+check "no process is left then" leftover
 finish
