@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/config/schema.h"
 #include "common/logging.h"
+#include "common/rpc/runtime.h"
 #include "common/rpc/server.h"
 #include "common/rpc/signal_waiter.h"
 #include "coordinator/coordinator.h"
@@ -99,6 +100,7 @@ int Run(const Settings& settings, const config::Parsed& parsed, rpc::SignalWaite
 }
 
 int Main(int argc, char** argv) {
+  rpc::PrepareRuntime();
   rpc::SignalWaiter signals;
   Settings settings;
   config::Schema schema("lockstep-coordinator", "orders transactions, and decides how they end");

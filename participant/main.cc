@@ -11,6 +11,7 @@
 #include "common/config/server_settings.h"
 #include "common/logging.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/runtime.h"
 #include "common/rpc/server.h"
 #include "common/rpc/signal_waiter.h"
 #include "common/sqlite/connection.h"
@@ -115,6 +116,7 @@ int Run(const Settings& settings, rpc::SignalWaiter* signals) {
 }
 
 int Main(int argc, char** argv) {
+  rpc::PrepareRuntime();
   // Before any thread: SQL must see the same local time on every node.
   setenv("TZ", "UTC", 1);
   rpc::SignalWaiter signals;

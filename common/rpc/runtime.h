@@ -1,0 +1,15 @@
+// What a program does once before it uses gRPC.
+#ifndef LOCKSTEP_COMMON_RPC_RUNTIME_H_
+#define LOCKSTEP_COMMON_RPC_RUNTIME_H_
+
+namespace lockstep::rpc {
+
+// Switches off Abseil's search for deadlocks, which Debian builds in: it watches every lock that
+// gRPC takes, for a twentieth of a busy server's time. Keeps the allocator from tidying up, and
+// from giving memory back, after each round's large buffers. First thing in main, before any
+// thread.
+void PrepareRuntime();
+
+}  // namespace lockstep::rpc
+
+#endif  // LOCKSTEP_COMMON_RPC_RUNTIME_H_
