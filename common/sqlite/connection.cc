@@ -127,7 +127,8 @@ int64_t Connection::cache_used() const {
   int current = 0;
   int highest = 0;
   sqlite3_db_status(db_, SQLITE_DBSTATUS_CACHE_USED, &current, &highest, 0);
-  return current;
+  // An int that wraps from 2 GiB on.
+  return static_cast<uint32_t>(current);
 }
 
 bool Connection::has_deferred_foreign_key_violation() const {

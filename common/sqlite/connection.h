@@ -88,7 +88,7 @@ class Connection {
   int64_t total_changes() const;
   int64_t last_insert_rowid() const;
   void set_last_insert_rowid(int64_t rowid);
-  // Bytes of the page cache, with everything changed and not yet written.
+  // Bytes of the page cache, with everything changed and not yet written; modulo 4 GiB.
   int64_t cache_used() const;
   // Whether a COMMIT would fail for a deferred foreign key.
   bool has_deferred_foreign_key_violation() const;

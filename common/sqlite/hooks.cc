@@ -40,18 +40,18 @@ extern "C" void CallRowChangeHook(void* hook, sqlite3* db, int operation, const 
 
 int RowChange::column_count() const { return sqlite3_preupdate_count(db_); }
 
-bool RowChange::OldValue(int column, ValueView* value) const {
+int RowChange::OldValue(int column, ValueView* value) const {
   sqlite3_value* found = nullptr;
-  if (sqlite3_preupdate_old(db_, column, &found) != SQLITE_OK) return false;
-  *value = ValueView::Of(found);
-  return true;
+  const int rc = sqlite3_preupdate_old(db_, column, &found) & 0xff;
+  if (rc == SQLITE_OK) *value = ValueView::Of(found);
+  return rc;
 }
 
-bool RowChange::NewValue(int column, ValueView* value) const {
+int RowChange::NewValue(int column, ValueView* value) const {
   sqlite3_value* found = nullptr;
-  if (sqlite3_preupdate_new(db_, column, &found) != SQLITE_OK) return false;
-  *value = ValueView::Of(found);
-  return true;
+  const int rc = sqlite3_preupdate_new(db_, column, &found) & 0xff;
+  if (rc == SQLITE_OK) *value = ValueView::Of(found);
+  return rc;
 }
 
 void Connection::SetCommitHook(CommitHook* hook) {

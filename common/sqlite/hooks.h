@@ -64,9 +64,10 @@ class RowChange {
   int64_t old_rowid() const { return old_rowid_; }
   int64_t new_rowid() const { return new_rowid_; }
   int column_count() const;
-  // Require an operation that has an old or new row. False when SQLite ran out of memory.
-  bool OldValue(int column, ValueView* value) const;
-  bool NewValue(int column, ValueView* value) const;
+  // Columns as they are stored: the VIRTUAL ones, which are not, would be the last, and give
+  // kRange. kNoMemory: SQLite could not show it. Require an operation with an old or new row.
+  int OldValue(int column, ValueView* value) const;
+  int NewValue(int column, ValueView* value) const;
 
  private:
   sqlite3* const db_;

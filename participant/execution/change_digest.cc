@@ -6,6 +6,8 @@
 #include <cstring>
 #include <limits>
 
+#include "common/sqlite/error.h"
+
 namespace lockstep::participant {
 namespace {
 
@@ -86,8 +88,9 @@ void ChangeDigest::AddRow(const sqlite::RowChange& change, bool old_row) {
   const int columns = change.column_count();
   for (int column = 0; column < columns; ++column) {
     sqlite::ValueView value;
-    const bool found = old_row ? change.OldValue(column, &value) : change.NewValue(column, &value);
-    if (!found) failed_ = true;
+    const int rc = old_row ? change.OldValue(column, &value) : change.NewValue(column, &value);
+    if (rc == sqlite::kRange) return;  // VIRTUAL columns follow from the others
+    if (rc != sqlite::kOk) failed_ = true;
     AddValue(value);
   }
 }
@@ -117,7 +120,7 @@ void ChangeDigest::NoteLargestRowid(const sqlite::RowChange& change) {
   if (change.new_rowid() == kLargestRowid) used_largest_rowid_ = true;
   if (change.table() != "sqlite_sequence") return;
   sqlite::ValueView counter;
-  if (!change.NewValue(1, &counter)) failed_ = true;
+  if (change.NewValue(1, &counter) != sqlite::kOk) failed_ = true;
   const bool harmless =
       counter.type == sqlite::ValueType::kNull ||
       (counter.type == sqlite::ValueType::kInteger && counter.integer != kLargestRowid);

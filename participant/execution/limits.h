@@ -15,7 +15,7 @@ struct ExecutionLimits {
   int64_t max_rows = 10'000;                    // of one statement
   int64_t max_result_bytes = int64_t{3} << 20;  // of all rows of a branch or query
   // What a branch may add to the page cache: everything that it changes stays there until COMMIT.
-  // Pages that it only reads count as well, up to SQLite's cache_size.
+  // Pages that it only reads count as well, up to SQLite's cache_size. Below 4 GiB.
   int64_t max_changed_bytes = int64_t{256} << 20;
   absl::Duration statement_budget = absl::Seconds(5);
   int64_t statement_cache_bytes = int64_t{16} << 20;

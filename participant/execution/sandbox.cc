@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -52,6 +53,11 @@ bool IsOneOf(std::string_view name, const std::array<std::string_view, n>& names
                      [name](std::string_view other) { return Same(name, other); });
 }
 
+// SQLite has limits of its own that these cannot exceed.
+int Clamp(int64_t limit) {
+  return static_cast<int>(std::min<int64_t>(limit, std::numeric_limits<int>::max()));
+}
+
 absl::Status RestrictSwitches(sqlite::Connection* connection) {
   constexpr std::array<std::pair<Switch, bool>, 7> kSwitches = {{
       {Switch::kForeignKeys, true},
@@ -73,8 +79,8 @@ absl::Status RestrictSwitches(sqlite::Connection* connection) {
 absl::Status Sandbox::Restrict(sqlite::Connection* connection, const ExecutionLimits& limits) {
   if (absl::Status status = RestrictSwitches(connection); !status.ok()) return status;
   // A row has room for two of the largest values; SQLite's own statements for more than clients'.
-  connection->SetLimit(Limit::kLength, static_cast<int>(2 * limits.max_value_bytes + (64 << 10)));
-  connection->SetLimit(Limit::kSqlLength, static_cast<int>(10 * limits.max_sql_bytes));
+  connection->SetLimit(Limit::kLength, Clamp(2 * limits.max_value_bytes + (64 << 10)));
+  connection->SetLimit(Limit::kSqlLength, Clamp(10 * limits.max_sql_bytes));
   connection->SetLimit(Limit::kAttached, 0);
   connection->SetLimit(Limit::kExpressionDepth, 500);
   connection->SetLimit(Limit::kCompoundSelect, 200);

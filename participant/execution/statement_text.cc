@@ -54,6 +54,7 @@ bool IsPunctuation(const SqlToken& token, char c) {
 
 std::vector<SqlToken> TokensOf(std::string_view sql) {
   std::vector<SqlToken> tokens;
+  tokens.reserve(sql.size() / 4 + 1);
   sqlite::SqlTokenizer tokenizer(sql);
   for (SqlToken token = tokenizer.Next(); token.kind != Kind::kEnd; token = tokenizer.Next()) {
     // SQLite takes semicolons before the statement, too.

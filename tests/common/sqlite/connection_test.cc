@@ -172,10 +172,10 @@ class Recorder final : public RowChangeHook {
             std::to_string(change.old_rowid()) + ' ' + std::to_string(change.new_rowid());
     for (int i = 0; i < change.column_count(); ++i) {
       ValueView value;
-      if (change.operation() != RowOperation::kInsert && change.OldValue(i, &value)) {
+      if (change.operation() != RowOperation::kInsert && change.OldValue(i, &value) == kOk) {
         line += " old " + std::to_string(value.integer);
       }
-      if (change.operation() != RowOperation::kDelete && change.NewValue(i, &value)) {
+      if (change.operation() != RowOperation::kDelete && change.NewValue(i, &value) == kOk) {
         line += " new " + std::to_string(value.integer);
       }
     }

@@ -137,6 +137,14 @@ TEST_F(ChangeDigestTest, TriggersCascadesAndShadowTablesCount) {
             DigestOf(&database_, "INSERT INTO f VALUES('two')"));
 }
 
+TEST_F(ChangeDigestTest, StoredColumnsBehindGeneratedOnesCount) {
+  EXPECT_YES(database_.Run("CREATE TABLE g(a, v AS (a || 'x'), s AS (a * 2) STORED, b)"));
+  EXPECT_NE(DigestOf(&database_, "INSERT INTO g(a, b) VALUES(1, 1)"),
+            DigestOf(&database_, "INSERT INTO g(a, b) VALUES(1, 2)"));
+  EXPECT_YES(database_.Run("INSERT INTO g(a, b) VALUES(1, 1)"));
+  EXPECT_NE(DigestOf(&database_, "UPDATE g SET b = 3"), DigestOf(&database_, "UPDATE g SET b = 4"));
+}
+
 // Deleting what differed parts nobody, but shows that they had parted.
 TEST_F(ChangeDigestTest, OldValuesCount) {
   const uint64_t deleted = DigestOf(&database_, "DELETE FROM t WHERE id = 1");

@@ -149,6 +149,14 @@ TEST(ValuesTest, LimitsOfValuesRowsAndBytes) {
             Reason::kLimitExceeded);
 }
 
+TEST(ValuesTest, LimitsBeyondSqlitesOwnAreNoLimits) {
+  ExecutionLimits limits;
+  limits.max_value_bytes = int64_t{1} << 40;
+  limits.max_sql_bytes = int64_t{1} << 40;
+  TestDatabase database(limits);
+  EXPECT_YES(database.RunBound("SELECT length(?)", {std::string(20'000'000, 'x')}));
+}
+
 // A limit may have been lowered since the branch voted YES.
 TEST(ValuesTest, ReExecutionKnowsNoLimitsOfValuesAndTexts) {
   ExecutionLimits limits;
