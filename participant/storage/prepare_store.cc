@@ -187,7 +187,7 @@ absl::Status NativePrepareStore::Prepare(RoundId round, absl::Time latest_instan
   return absl::OkStatus();
 }
 
-// PREPARE rule 3. An error before the sync leaves a masked frame that nobody voted for: the writer
+// P3. An error before the sync leaves a masked frame that nobody voted for: the writer
 // forgets it, and a start finds it in doubt and is told that it was aborted.
 absl::Status NativePrepareStore::CommitMasked(RoundId round, std::string_view body) {
   sqlite::TwoPhaseVfs& vfs = *volume_->vfs;

@@ -56,7 +56,7 @@ struct Identity {
 //   store->Commit();                              // visible; durable with the next sync
 class PrepareStore {
  public:
-  // Sets the volume up, or recovers it (PREPARE rule 8): afterwards redo() or held() may be set,
+  // Sets the volume up, or recovers it (P8): afterwards redo() or held() may be set,
   // and at most one of them. Refuses a volume of another node, of a newer format, of other origin,
   // or with its side file missing, each with a sentence for a person.
   static absl::StatusOr<std::unique_ptr<PrepareStore>> Open(StoreOptions options);
@@ -106,10 +106,10 @@ class PrepareStore {
   // (the disk refused the write) leaves it prepared.
   virtual absl::Status Commit() = 0;
   // Forgets the round that is held, prepared or in doubt; writes nothing: the tombstone, where one
-  // is due, was persisted before (PREPARE rule 6).
+  // is due, was persisted before (P6).
   virtual absl::Status Forget() = 0;
 
-  // A finite cut (PREPARE rule 5): WriteRedo, Forget, Begin, run the branches, CommitRedone.
+  // A finite cut (P5): WriteRedo, Forget, Begin, run the branches, CommitRedone.
   // Durable when it returns OK; sets redo(). Requires that `round` is held, and
   // body.size() <= redo_capacity.
   virtual absl::Status WriteRedo(RoundId round, std::string_view body) = 0;

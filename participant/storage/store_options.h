@@ -10,20 +10,20 @@ namespace lockstep::participant {
 
 // Takes one rule of the storage out, so that a test can show that it would be missed. Tests only.
 struct StoreFaults {
-  bool no_mask = false;             // PREPARE rule 2
-  bool no_hidden_header = false;    // PREPARE rule 3
+  bool no_mask = false;             // P2
+  bool no_hidden_header = false;    // P3
   bool no_publish_gate = false;     // the mutex that holds readers off while the header is put back
   bool no_prepare_sync = false;     // rule R5
   bool no_term_sync = false;        // rule R6
   bool no_tombstone_sync = false;   // rule R3
   bool no_redo_sync = false;        // rule R7
   bool no_start_sync = false;       // rule R9
-  bool no_unmask_sync = false;      // PREPARE rule 8: in doubt, then committed
+  bool no_unmask_sync = false;      // P8: in doubt, then committed
   bool no_local_sync = false;       // a local transaction
-  bool redo_ignored = false;        // PREPARE rule 8: the redo block at start
+  bool redo_ignored = false;        // P8: the redo block at start
   bool tombstone_at_start = false;  // rule R4
-  bool durable_at_commit = false;   // PREPARE rule 4
-  bool cache_spill = false;         // PREPARE rule 0
+  bool durable_at_commit = false;   // P4
+  bool cache_spill = false;         // P0
 };
 
 struct StoreOptions {

@@ -105,7 +105,7 @@ absl::Status Volume::OpenFiles() {
   return absl::OkStatus();
 }
 
-// PREPARE rule 8 (a): after a kill the page cache may hold what the disk does not, and what is read
+// P8 (a): after a kill the page cache may hold what the disk does not, and what is read
 // now has to stay true.
 absl::Status Volume::SyncAll() {
   for (const std::string* path : {&side_path, &wal_path, &database_path}) {
@@ -196,7 +196,7 @@ absl::Status Volume::TuneWriter() {
   if (absl::Status status = writer->Set(sqlite::Switch::kNoCheckpointOnClose, true); !status.ok()) {
     return status;
   }
-  // cache_spill: SQLite 3.40 loses commits when ROLLBACK TO follows a spill (PREPARE rule 0).
+  // cache_spill: SQLite 3.40 loses commits when ROLLBACK TO follows a spill (P0).
   // temp_store: a read-only root has no place for temporary files.
   return writer->Exec(absl::StrCat(
       options.faults.cache_spill ? "PRAGMA cache_size = 4; PRAGMA cache_spill = 1;"

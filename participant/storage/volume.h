@@ -39,7 +39,7 @@ struct Volume {
   void Fatal(const std::string& why) const;
   absl::StatusOr<std::unique_ptr<sqlite::Connection>> OpenReader() const;
 
-  // PREPARE rule 8 (c) and (d): scans the WAL, then opens the writer. Requires that it is not open.
+  // P8 (c) and (d): scans the WAL, then opens the writer. Requires that it is not open.
   absl::Status ScanAndOpenWriter();
   // Requires that readers, and others' statements on the writer, are gone.
   void CloseWriter();

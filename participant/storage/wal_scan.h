@@ -20,7 +20,7 @@ struct MaskedRound {
 };
 
 // Nothing if the valid frames end otherwise, or if the round's term is 0 or above `term`, which is
-// the highest durable one: a higher term is durable before its first frame (PREPARE rule 2).
+// the highest durable one: a higher term is durable before its first frame (P2).
 absl::StatusOr<std::optional<MaskedRound>> ScanWal(const sqlite::File& wal, Term term);
 
 }  // namespace lockstep::participant

@@ -83,14 +83,14 @@ TEST_F(TwoPhaseVfsTest, MaskedCommitDiffersFromAPlainOneInEightBytesThatNameTheR
   vfs_->Publish();
 }
 
-TEST_F(TwoPhaseVfsTest, FrameOutsideAnArmedCommitEndsTheProcess) {  // PREPARE rule 0
+TEST_F(TwoPhaseVfsTest, FrameOutsideAnArmedCommitEndsTheProcess) {  // P0
   EXPECT_TRUE(fatal_.empty());
   EXPECT_FALSE(writer_->Exec("INSERT INTO t VALUES (1)").ok());
   ASSERT_FALSE(fatal_.empty());
   EXPECT_NE(fatal_[0].find("outside an armed COMMIT"), std::string::npos);
 }
 
-TEST_F(TwoPhaseVfsTest, SpilledCacheEndsTheProcess) {  // PREPARE rule 0
+TEST_F(TwoPhaseVfsTest, SpilledCacheEndsTheProcess) {  // P0
   Run("PRAGMA cache_size = 2; PRAGMA cache_spill = 1; BEGIN");
   writer_
       ->Exec(
@@ -109,14 +109,14 @@ TEST_F(TwoPhaseVfsTest, WalIsNeverDeleted) {
   EXPECT_TRUE(*File::Exists(disk_.vfs_name(), "/data.db-wal"));
 }
 
-TEST_F(TwoPhaseVfsTest, WalIsNeverTruncated) {  // PREPARE rule 7
+TEST_F(TwoPhaseVfsTest, WalIsNeverTruncated) {  // P7
   const size_t before = ReadWal().size();
   sqlite3_wal_checkpoint_v2(writer_->handle(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr,
                             nullptr);
   EXPECT_EQ(ReadWal().size(), before);
 }
 
-TEST_F(TwoPhaseVfsTest, DeviceCharacteristicsAreTheDisks) {  // PREPARE rule 10
+TEST_F(TwoPhaseVfsTest, DeviceCharacteristicsAreTheDisks) {  // P10
   sqlite3_file* file = nullptr;
   ASSERT_EQ(sqlite3_file_control(writer_->handle(), "main", SQLITE_FCNTL_FILE_POINTER, &file),
             SQLITE_OK);
@@ -150,7 +150,7 @@ TEST_F(TwoPhaseVfsTest, RefusedCommitIsForgottenByEverybody) {
   EXPECT_TRUE(reader->Exec("SELECT * FROM t").ok());
 }
 
-TEST(WalFormatTest, MaskIsItsOwnInverseAndNeverNothing) {  // PREPARE rule 2
+TEST(WalFormatTest, MaskIsItsOwnInverseAndNeverNothing) {  // P2
   for (const uint64_t number : {uint64_t{0}, uint64_t{1}, (uint64_t{1} << 63) - 1}) {
     const uint64_t masked = MaskWalChecksum(0x0123456789abcdef, number);
     EXPECT_NE(masked, 0x0123456789abcdefu);

@@ -30,7 +30,7 @@ class DiskFailureTest : public StoreFixture {
   std::vector<std::string> fatal_;
 };
 
-TEST_F(DiskFailureTest, FullDiskAtAnyWriteOfAPrepareLeavesNothingPrepared) {  // PREPARE rule 3
+TEST_F(DiskFailureTest, FullDiskAtAnyWriteOfAPrepareLeavesNothingPrepared) {  // P3
   OpenWithTable();
   uint64_t number = 0;
   int64_t failures = 0;
@@ -83,7 +83,7 @@ TEST_F(DiskFailureTest, FullDiskAtAnyWriteOfALocalTransactionLeavesNothing) {
   EXPECT_TRUE(fatal_.empty());
 }
 
-TEST_F(DiskFailureTest, FullDiskAtAnyWriteOfACutIsRepeatedUntilItFits) {  // PREPARE rule 5
+TEST_F(DiskFailureTest, FullDiskAtAnyWriteOfACutIsRepeatedUntilItFits) {  // P5
   OpenWithTable();
   LOCKSTEP_ASSERT_OK(Prepare(Round(1), Insert(1)));
   disk_.FailWrite(1);
@@ -165,7 +165,7 @@ TEST_F(DiskFailureTest, FailedSyncAtTheStartIsFatal) {  // R9
   EXPECT_EQ(fatal_.size(), 1u);
 }
 
-// PREPARE rules 8 and 9, for the set-up: cut off anywhere, it is simply done again.
+// P8 and P9, for the set-up: cut off anywhere, it is simply done again.
 TEST_F(DiskFailureTest, SetUpCanBeCutOffAnywhere) {
   std::mt19937_64 random(5);
   for (int sector_size : {512, 4096}) {

@@ -1,4 +1,4 @@
-// A process that is killed at work, again and again, on real files (PREPARE rule 8).
+// A process that is killed at work, again and again, on real files (P8).
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>

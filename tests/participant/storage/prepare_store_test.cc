@@ -1,4 +1,4 @@
-// Rounds on a store that is not restarted: PREPARE rules 3 to 7.
+// Rounds on a store that is not restarted: P3 to P7.
 #include "participant/storage/prepare_store.h"
 
 #include <gmock/gmock.h>
@@ -40,7 +40,7 @@ TEST_F(PrepareStoreTest, RolledBackRoundLeavesNothingAndTheNextOneWorks) {
   EXPECT_EQ(Seen("SELECT k FROM t"), 2);
 }
 
-TEST_F(PrepareStoreTest, PrepareCostsOneSyncAndCommitNone) {  // PREPARE rules 3 and 4
+TEST_F(PrepareStoreTest, PrepareCostsOneSyncAndCommitNone) {  // P3 and P4
   OpenWithTable();
   LOCKSTEP_ASSERT_OK(Commit(Round(1), "INSERT INTO t VALUES (1, 'a')"));
   const int64_t before = store_->syncs();
@@ -66,14 +66,14 @@ TEST_F(PrepareStoreTest, RepeatedPrepareOfAnAppliedRoundIsRefused) {  // R3
   EXPECT_EQ(Seen(), 1);
 }
 
-TEST_F(PrepareStoreTest, PrepareOfATermThatIsNotDurableIsRefused) {  // PREPARE rule 2
+TEST_F(PrepareStoreTest, PrepareOfATermThatIsNotDurableIsRefused) {  // P2
   OpenWithTable();
   EXPECT_TRUE(absl::IsFailedPrecondition(Prepare(Round(1, 2), "INSERT INTO t VALUES (1, 1)")));
   LOCKSTEP_ASSERT_OK(store_->PersistTerm(2));
   EXPECT_TRUE(Prepare(Round(1, 2), "INSERT INTO t VALUES (1, 1)").ok());
 }
 
-TEST_F(PrepareStoreTest, AppliedRoundIsNeverRolledBack) {  // PREPARE rule 6
+TEST_F(PrepareStoreTest, AppliedRoundIsNeverRolledBack) {  // P6
   OpenWithTable();
   LOCKSTEP_ASSERT_OK(Commit(Round(3), "INSERT INTO t VALUES (1, 'a')"));
   EXPECT_TRUE(absl::IsFailedPrecondition(store_->PersistTombstone(Round(3))));
@@ -184,7 +184,7 @@ TEST_F(PrepareStoreTest, LocalTransactionIsDurableAndLeavesTheAppliedRoundAlone)
   EXPECT_EQ(Seen(), 2);
 }
 
-TEST_F(PrepareStoreTest, FiniteCutIsRunAgainAndDurable) {  // R7, PREPARE rule 5
+TEST_F(PrepareStoreTest, FiniteCutIsRunAgainAndDurable) {  // R7, P5
   OpenWithTable();
   ASSERT_TRUE(
       Prepare(Round(1), "INSERT INTO t VALUES (1, 'a'); INSERT INTO t VALUES (2, 'b')").ok());

@@ -1,5 +1,5 @@
 // Readers at work while rounds are prepared, committed and rolled back: none ever sees a round
-// before its Commit, or one that was rolled back (PREPARE rules 3 and 4). Meant for ThreadSanitizer
+// before its Commit, or one that was rolled back (P3 and P4). Meant for ThreadSanitizer
 // too.
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// Starts of a store: PREPARE rule 8, and what a volume must be.
+// Starts of a store: P8, and what a volume must be.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>

@@ -216,7 +216,7 @@ void Driver::FinishRedo() {
 
 void Driver::DeliverRollback(RoundId round) {
   ++counts_.rollbacks;
-  // Only for a round of the current term (PREPARE rule 6): older ones are refused by their term.
+  // Only for a round of the current term (P6): older ones are refused by their term.
   if (round.term() == oracle_.term()) {
     if (Failed(store_->PersistTombstone(round), "tombstone")) return;
     oracle_.promised_tombstone = std::max(oracle_.promised_tombstone, round);

@@ -79,7 +79,7 @@ void Driver::ResolveHeldRounds() {
     if (!held.has_record) ++counts_.in_doubt_without_record;
     const Decision* decision = oracle_.FindInDoubt(held.round, held.has_record);
     if (decision == nullptr) {
-      // Without a record nothing derived from it may be made durable (PREPARE rule 6).
+      // Without a record nothing derived from it may be made durable (P6).
       if (held.has_record && held.round.term() == oracle_.term()) {
         if (Failed(store_->PersistTombstone(held.round), "tombstone")) return;
         oracle_.promised_tombstone = std::max(oracle_.promised_tombstone, held.round);

@@ -40,9 +40,9 @@ TEST_P(MutantTest, IsFound) {
 INSTANTIATE_TEST_SUITE_P(
     Rules, MutantTest,
     testing::Values(
-        Mutant{"Rule0_CacheSpill", [](StoreFaults* s, OracleFaults*) { s->cache_spill = true; }},
-        Mutant{"Rule2_Mask", [](StoreFaults* s, OracleFaults*) { s->no_mask = true; }},
-        Mutant{"Rule3_HiddenHeader",
+        Mutant{"P0_CacheSpill", [](StoreFaults* s, OracleFaults*) { s->cache_spill = true; }},
+        Mutant{"P2_Mask", [](StoreFaults* s, OracleFaults*) { s->no_mask = true; }},
+        Mutant{"P3_HiddenHeader",
                [](StoreFaults* s, OracleFaults*) { s->no_hidden_header = true; }},
         Mutant{"R5_PrepareSync", [](StoreFaults* s, OracleFaults*) { s->no_prepare_sync = true; }},
         Mutant{"R1_TermSync", [](StoreFaults* s, OracleFaults*) { s->no_term_sync = true; }},
@@ -55,13 +55,13 @@ INSTANTIATE_TEST_SUITE_P(
                [](StoreFaults* s, OracleFaults*) { s->durable_at_commit = true; }},
         Mutant{"R4_TombstoneNotUsedAtStart",
                [](StoreFaults* s, OracleFaults*) { s->tombstone_at_start = true; }},
-        Mutant{"Rule8_UnmaskSync", [](StoreFaults* s, OracleFaults*) { s->no_unmask_sync = true; }},
+        Mutant{"P8_UnmaskSync", [](StoreFaults* s, OracleFaults*) { s->no_unmask_sync = true; }},
         Mutant{"LocalSync", [](StoreFaults* s, OracleFaults*) { s->no_local_sync = true; }},
         Mutant{"R17_ForgetOnlyWhenDurable",
                [](StoreFaults*, OracleFaults* o) { o->forget_on_acknowledgement = true; }},
-        Mutant{"Rule8_RecordlessIsNotAborted",
+        Mutant{"P8_RecordlessIsNotAborted",
                [](StoreFaults*, OracleFaults* o) { o->recordless_is_aborted = true; }},
-        Mutant{"Rule8_RecordlessIsNotCommitted",
+        Mutant{"P8_RecordlessIsNotCommitted",
                [](StoreFaults*, OracleFaults* o) { o->recordless_is_committed = true; }}),
     [](const testing::TestParamInfo<Mutant>& mutant) { return mutant.param.name; });
 

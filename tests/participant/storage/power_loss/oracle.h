@@ -15,7 +15,7 @@ namespace lockstep::participant {
 // Rules of the coordinator that a mutant leaves out.
 struct OracleFaults {
   bool forget_on_acknowledgement = false;  // R17
-  bool recordless_is_aborted = false;      // PREPARE rule 8: ask the coordinator
+  bool recordless_is_aborted = false;      // P8: ask the coordinator
   bool recordless_is_committed = false;
 };
 

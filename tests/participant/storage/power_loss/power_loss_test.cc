@@ -1,6 +1,6 @@
 // Power loss: whatever subset of unsynced sectors comes back, no committed round is lost, no
-// aborted one returns, and nobody is asked who cannot know. R3, R4, R5, R6, R7, R9, PREPARE rules 0
-// to 9.
+// aborted one returns, and nobody is asked who cannot know. R3, R4, R5, R6, R7, R9,
+// P0 to P9.
 //
 // LOCKSTEP_POWER_LOSS_IMAGES=N runs N images instead of 20,000, LOCKSTEP_POWER_LOSS_SEED=S begins
 // with seed S. A violation names the seed that repeats it alone.
