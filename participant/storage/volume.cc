@@ -121,7 +121,8 @@ absl::Status Volume::SyncAll() {
     }
     ++start_syncs_;
   }
-  return absl::OkStatus();
+  // That the files are there at all may be known to the page cache only.
+  return options.take_ownership ? SyncDirectory(options.directory) : absl::OkStatus();
 }
 
 absl::Status Volume::OpenSideFile() {
