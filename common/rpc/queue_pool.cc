@@ -9,28 +9,29 @@ namespace lockstep::rpc {
 
 namespace {
 
-// Owns itself until its alarm, which is due at once.
-class PostedTask final : public Tag {
+// Comes back on the queue's thread at once; owns itself until then.
+class Wakeup final : public Tag {
  public:
-  static void Start(Queue* queue, absl::AnyInvocable<void()> task) {
-    auto* posted = new PostedTask(std::move(task));
-    const bool started = queue->Start([posted](grpc::CompletionQueue* completion_queue) {
-      posted->alarm_.Set(completion_queue, gpr_inf_past(GPR_CLOCK_MONOTONIC),
-                         static_cast<Tag*>(posted));
+  static bool Start(Queue* queue, absl::AnyInvocable<void()> then) {
+    auto* wakeup = new Wakeup(std::move(then));
+    const bool started = queue->Start([wakeup](grpc::CompletionQueue* completion_queue) {
+      wakeup->alarm_.Set(completion_queue, gpr_inf_past(GPR_CLOCK_MONOTONIC),
+                         static_cast<Tag*>(wakeup));
     });
-    if (!started) posted->OnEvent(false);
+    if (!started) delete wakeup;
+    return started;
   }
 
   void OnEvent(bool) noexcept override {
-    task_();
+    then_();
     delete this;
   }
 
  private:
-  explicit PostedTask(absl::AnyInvocable<void()> task) : task_(std::move(task)) {}
-  ~PostedTask() override = default;
+  explicit Wakeup(absl::AnyInvocable<void()> then) : then_(std::move(then)) {}
+  ~Wakeup() override = default;
 
-  absl::AnyInvocable<void()> task_;
+  absl::AnyInvocable<void()> then_;
   grpc::Alarm alarm_;
 };
 
@@ -65,7 +66,23 @@ void Queue::Leave() {
   if (!queue_shut_down_.exchange(true)) queue_->Shutdown();
 }
 
-void Queue::Post(absl::AnyInvocable<void()> task) { PostedTask::Start(this, std::move(task)); }
+void Queue::Post(absl::AnyInvocable<void()> task) {
+  {
+    std::lock_guard lock(tasks_mutex_);
+    tasks_.push_back(std::move(task));
+    if (tasks_.size() > 1) return;  // whoever posted the first has seen to them all
+  }
+  if (!Wakeup::Start(this, [this] { RunTasks(); })) RunTasks();
+}
+
+void Queue::RunTasks() {
+  std::vector<absl::AnyInvocable<void()>> tasks;
+  {
+    std::lock_guard lock(tasks_mutex_);
+    tasks.swap(tasks_);
+  }
+  for (auto& task : tasks) task();
+}
 
 void Queue::Shutdown() {
   // Leave as one that has entered: whoever is last, this thread or one inside Start, closes it.

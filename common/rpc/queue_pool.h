@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -57,10 +58,10 @@ class Queue {
     return true;
   }
 
-  // Runs `task` on the queue's thread, tasks of one thread in their order; after Shutdown at once,
-  // on this thread. Any thread. Measured: to answer the calls of a batch in one task costs a tenth
-  // less CPU time than to answer them on the thread that worked on them, and the clients' next
-  // calls come closer together.
+  // Runs `task` on the queue's thread, tasks in the order in which they were posted; after Shutdown
+  // on a thread that posts. Any thread. Tasks that come while others wait cost no wake-up.
+  // Measured: to answer a batch of calls in one task costs a tenth less CPU time than to answer
+  // them on the thread that worked on them, and the clients' next calls come closer together.
   void Post(absl::AnyInvocable<void()> task);
 
   // Starts no more operations from now on. Events of those already started still come. Any thread.
@@ -73,6 +74,7 @@ class Queue {
   static constexpr uint32_t kClosed = 1;
   static constexpr uint32_t kStarting = 2;
 
+  void RunTasks();
   bool Enter();
   void Leave();
   void Poll();
@@ -82,6 +84,8 @@ class Queue {
   std::atomic<uint32_t> gate_{0};
   std::atomic<bool> queue_shut_down_{false};
   const std::unique_ptr<grpc::CompletionQueue> queue_;
+  std::mutex tasks_mutex_;
+  std::vector<absl::AnyInvocable<void()>> tasks_;
   std::thread thread_;
 };
 
