@@ -31,6 +31,7 @@ compose() {
   "${compose_command[@]}" -p "$project" "$@"
 }
 trap 'compose down --volumes --remove-orphans --timeout 5 >/dev/null 2>&1' EXIT
+trap 'exit 143' INT TERM
 
 container() {
   compose ps -q "$1"
@@ -90,7 +91,7 @@ published() {
   docker ps --filter "label=com.docker.compose.project=$project" --format '{{.Names}} {{.Ports}}' |
     grep -e '->'
 }
-check_match "^[^ ]*coordinator[^ ]* 127\.0\.0\.1:$LOCKSTEP_PORT->7400/tcp[^>]*\$" \
+check_match "^[^ ]*coordinator[^ ]* (7401/tcp, )?127\.0\.0\.1:$LOCKSTEP_PORT->7400/tcp[^>]*\$" \
   "only the coordinator's port is published, on loopback" published
 internal() {
   docker network inspect -f '{{.Internal}}' "${project}_cluster"
