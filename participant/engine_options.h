@@ -14,7 +14,7 @@
 namespace lockstep::participant {
 
 // So long after the last commit its sync is made up for, if no other came: or the coordinator would
-// keep the last decision for ever (PREPARE rule 4).
+// keep the last decision for ever (rule P4).
 inline constexpr absl::Duration kIdleSyncAfter = absl::Milliseconds(200);
 // A checkpoint waits for a pause of this length, once the WAL has this size ...
 inline constexpr absl::Duration kCheckpointPause = absl::Milliseconds(5);

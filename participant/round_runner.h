@@ -15,7 +15,7 @@
 
 namespace lockstep::participant {
 
-// DESIGN 4.3, steps 2 and 3. Thread: the actor's.
+// Thread: the actor's.
 class RoundRunner {
  public:
   RoundRunner(PrepareStore* store, BranchExecutor* executor, const RoundLimits& limits,

@@ -33,11 +33,11 @@ enum class ExecutionMode {
   kAgain,
 };
 
-// Runs one branch at a time and votes on it (DESIGN 4.3, steps 2 to 4). A YES is a promise that
+// Runs one branch at a time and votes on it. A YES is a promise that
 // COMMIT finds nothing to object to; a NO leaves nothing behind.
 //
 // Every branch sees its own clock, random sequence, changes(), total_changes() and
-// last_insert_rowid(), whatever ran before it (DESIGN 4.7). What FACTS lists as dangerous is
+// last_insert_rowid(), whatever ran before it (rule R23). What could harm others is
 // refused with STATEMENT_NOT_ALLOWED; what gets through and destroys the transaction is reported.
 //
 // Thread: the writer's. Statements of its owner on the same connection are not restricted.

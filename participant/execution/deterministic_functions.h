@@ -21,7 +21,7 @@ class RandomSequence {
   uint64_t state_ = 0;
 };
 
-// Replaces random(), randomblob() and total_changes() on one connection (DESIGN 4.7).
+// Replaces random(), randomblob() and total_changes() on one connection (rule R23).
 //
 // Thread: the connection's; must outlive it, or Remove must have been called.
 class DeterministicFunctions {

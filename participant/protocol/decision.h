@@ -29,7 +29,7 @@ enum class Refusal {
   kTermOutdated,       // R1
   kRecovering,         // R8: before the scan has ended
   kNotIdentified,      // no coordinator has introduced itself yet
-  kInDoubt,            // DESIGN 4.6
+  kInDoubt,            // found by a start
   kReexecuting,        // R7
   kHoldsAnotherRound,  // one round at a time
   kRoundFinished,      // R3: at or below the highest applied, rolled back or voted on

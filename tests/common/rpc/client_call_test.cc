@@ -133,7 +133,7 @@ int IntArgument(const grpc::ChannelArguments& arguments, const std::string& key)
   return -1;
 }
 
-// FACTS: each of these was missed once, and cost somebody an outage.
+// Each of these was missed once, and cost somebody an outage.
 TEST(ChannelTest, EverySettingOfAnInternalChannelIsThere) {
   const grpc::ChannelArguments arguments = InternalChannelArguments();
   const std::map<std::string, int> expected = {

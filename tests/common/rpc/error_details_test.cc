@@ -15,7 +15,7 @@
 namespace lockstep::rpc {
 namespace {
 
-// API.md, the table of errors.
+// As lockstep/v1/error.proto documents it.
 const std::map<std::string, grpc::StatusCode> kTable = {
     {"REQUEST_INVALID", grpc::INVALID_ARGUMENT},
     {"SQL_INVALID", grpc::INVALID_ARGUMENT},

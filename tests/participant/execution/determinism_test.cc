@@ -1,4 +1,4 @@
-// Replicas and re-executions see the same (DESIGN 4.7, rule R23).
+// Replicas and re-executions see the same (rule R23).
 #include "tests/participant/execution/fixture.h"
 
 namespace lockstep::participant {

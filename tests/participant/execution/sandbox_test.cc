@@ -1,4 +1,4 @@
-// Everything that FACTS says a client's statement must not do, attempted.
+// Everything that a statement of a client must not do, attempted.
 #include "participant/execution/sandbox.h"
 
 #include "tests/participant/execution/fixture.h"
