@@ -14,7 +14,7 @@
 #include "participant/storage/prepare_store.h"
 
 namespace lockstep::participant {
-
+// Votes on the branches of a round, in order, inside one SQLite transaction. Thread: the actor's.
 // Thread: the actor's.
 class RoundRunner {
  public:

@@ -14,7 +14,8 @@
 
 namespace lockstep::simulation {
 
-// The invariants of docs/PROTOCOL.md that span coordinators and participants. Knows all; the simulated do not.
+// The invariants of docs/PROTOCOL.md that span coordinators and participants. Knows all; the
+// simulated do not.
 class Truth {
  public:
   explicit Truth(std::vector<DatabaseIndex> databases)

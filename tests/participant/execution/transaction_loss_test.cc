@@ -1,4 +1,5 @@
-// What destroys the transaction of everybody in the round (a round is one SQLite transaction), and what does not.
+// What destroys the transaction of everybody in the round (a round is one SQLite transaction), and
+// what does not.
 #include "tests/participant/execution/fixture.h"
 
 namespace lockstep::participant {
