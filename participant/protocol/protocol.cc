@@ -110,7 +110,9 @@ Decision Protocol::DecideRollback(Term term, RoundId round) const {
   // A mask without its record may be a torn write, its number random: made a tombstone, it could
   // refuse every round of this term. Older terms' Prepares are refused by their term.
   const bool bare_mask = held && state_.phase == RoundPhase::kInDoubt && !state_.has_record;
-  if (!bare_mask && round.term() == term && round > state_.tombstone) {
+  // A repeated Rollback of one writes as little as the first.
+  const bool forgotten = !held && WasRolledBack(round);
+  if (!bare_mask && !forgotten && round.term() == term && round > state_.tombstone) {
     decision.persist_tombstone = round;
   }
   return decision;

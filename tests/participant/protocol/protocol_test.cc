@@ -130,6 +130,9 @@ TEST_F(ProtocolTest, Rule6_InDoubtWithoutARecordIsForgottenWithoutATrace) {
   EXPECT_FALSE(decision.persist_tombstone.has_value());
   protocol_->Forgotten(R(12));
   EXPECT_EQ(protocol_->state().tombstone, RoundId());
+  const Decision again = protocol_->Rollback(kTerm, R(12));
+  EXPECT_EQ(again.action, Action::kAnswer);
+  EXPECT_FALSE(again.persist_tombstone.has_value());
   // Its late Prepare is refused all the same, and the next round is not.
   EXPECT_EQ(RefusalOfPrepare(R(12)), Refusal::kRoundFinished);
   Prepared(R(11));

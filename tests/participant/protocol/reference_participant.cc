@@ -80,7 +80,8 @@ void ReferenceParticipant::Ran(RoundId round, bool holds) {
 void ReferenceParticipant::RolledBack(Term term, RoundId round) {
   const auto fate = fates_.find(round);
   const bool bare = fate != fates_.end() && fate->second == Fate::kBareInDoubt;
-  if (!bare && round.term() == term) durable_rollbacks_.insert(round);
+  const bool again = fate != fates_.end() && fate->second == Fate::kRolledBack;
+  if (!bare && !again && round.term() == term) durable_rollbacks_.insert(round);
   if (round == Held()) fates_[round] = Fate::kRolledBack;
 }
 
