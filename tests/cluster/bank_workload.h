@@ -58,9 +58,9 @@ class BankWorkload {
 
   WorkloadCounts counts() const;
 
-  // After Stop, on a settled cluster: asks GetTransaction about what was left unknown, reads every
-  // participant directly, and fails the test for each transfer that is not as it was told, not
-  // whole, or not equal on all replicas, and for money that was lost or made.
+  // After Stop, on a settled cluster: reads every participant directly, asks GetTransaction about
+  // all that was left unknown and many others, and fails the test for each transfer that is not as
+  // it was told, not whole, or not equal on all replicas, and for money that was lost or made.
   void CheckEverything();
 
  private:
@@ -77,12 +77,14 @@ class BankWorkload {
   v1::ExecuteRequest MakeRequest(const Transfer& transfer, std::mt19937_64* random) const;
   void Record(Transfer transfer, const std::string& reason);
   Node ReadNode(size_t index) const;
+  void CheckOutcome(const Transfer& transfer, bool happened, const std::string& name);
   void CheckTransfer(const Transfer& transfer, const std::vector<Node>& nodes);
   void CheckReplicas(const std::vector<Node>& nodes);
 
   ProcessCluster* const cluster_;
   const uint64_t seed_;
   std::vector<std::thread> threads_;
+  std::unique_ptr<v1::CoordinatorService::Stub> coordinator_;  // of CheckEverything
 
   mutable std::mutex mutex_;
   std::condition_variable answered_;
@@ -91,6 +93,7 @@ class BankWorkload {
   std::vector<size_t> committed_;  // indexes of transfers_
   WorkloadCounts counts_;
   std::string wrong_read_;
+  int outcomes_asked_ = 0;
 };
 
 }  // namespace lockstep::testing_support

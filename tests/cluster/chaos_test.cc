@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -34,7 +35,8 @@ Plan& ThePlan() {
   return plan;
 }
 
-// Kills one or several at a time, sometimes all: that is what a power cut does to processes.
+// Kills one or several at a time, sometimes all: that is what a power cut does to processes. Now
+// and then it asks one to stop instead, as an operator does.
 class Nemesis {
  public:
   Nemesis(ProcessCluster* cluster, BankWorkload* workload, std::mt19937_64* random)
@@ -51,12 +53,17 @@ class Nemesis {
     // Mostly a cluster that works; now and then one that is still busy with the last blow.
     if (random_() % 4 != 0) workload_.WaitForCommits(1, absl::Seconds(10));
     workload_.WaitForCommits(static_cast<int64_t>(random_() % 200), Moment());
+    const bool planned = random_() % 8 == 0;
     for (size_t victim : victims) {
       if (const auto end = cluster_.process(victim).Died()) {
         ADD_FAILURE() << cluster_.process_name(victim) << " ended by itself: " << *end;
         return 0;
       }
-      cluster_.process(victim).Kill();
+      if (planned) {
+        Stop(victim);
+      } else {
+        cluster_.process(victim).Kill();
+      }
     }
     workload_.WaitForCommits(static_cast<int64_t>(random_() % 50), Moment());
     for (size_t victim : victims) cluster_.process(victim).Start();
@@ -66,6 +73,16 @@ class Nemesis {
  private:
   // The coordinator is one of six, and the interesting one.
   size_t Victim() { return random_() % 4 == 0 ? cluster_.size() : random_() % cluster_.size(); }
+  void Stop(size_t victim) {
+    Process& process = cluster_.process(victim);
+    process.Terminate();
+    const auto exit = process.WaitForExit(absl::Seconds(20));
+    // One that has only just been started may not have come as far as to take the signal in order.
+    EXPECT_TRUE(exit == 0 || exit == 128 + SIGTERM)
+        << cluster_.process_name(victim) << " exits with " << exit.value_or(-1) << ": "
+        << process.LogTail();
+    if (process.started()) process.Kill();
+  }
   absl::Duration Moment() { return absl::Milliseconds(random_() % 400); }
 
   ProcessCluster& cluster_;
