@@ -190,7 +190,6 @@ bool Sandbox::JudgeSchemaChange(const sqlite::AccessRequest& request) {
     default:
       return Deny("this kind of statement");
   }
-  tags_ |= kChangesSchema;
   return JudgeTable(ViewOf(request.first)) && JudgeTable(ViewOf(request.second));
 }
 

@@ -14,11 +14,11 @@
 
 namespace lockstep::participant {
 
-// What the sandbox saw a statement do while it was prepared, in triggers and views too.
+// What is known of a statement.
 enum StatementTag : uint32_t {
-  kChangesSchema = 1,
-  kUsesChanges = 2,  // calls changes()
-  kIsAlter = 4,      // begins with ALTER
+  kChangesSchema = 1,  // begins with CREATE, DROP or ALTER
+  kUsesChanges = 2,    // was seen to call changes(), perhaps in a trigger
+  kIsAlter = 4,        // begins with ALTER
 };
 
 // Judges statements while it is armed: the owner of the connection arms it around preparing and

@@ -30,6 +30,13 @@ void AddColumns(const sqlite::Statement& statement, StatementResult* result) {
   }
 }
 
+uint32_t TagsOfText(std::string_view sql) {
+  uint32_t tags = 0;
+  if (IsSchemaStatement(sql)) tags |= kChangesSchema;
+  if (IsAlterStatement(sql)) tags |= kIsAlter;
+  return tags;
+}
+
 int64_t SizeOf(const Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return std::ssize(*text);
   if (const auto* blob = std::get_if<Blob>(&value)) return std::ssize(blob->bytes);
@@ -81,7 +88,7 @@ sqlite::CachedStatement* StatementRunner::Find(std::string_view sql, FailurePtr*
 
 FailurePtr StatementRunner::Prepare(std::string_view sql, sqlite::CachedStatement** cached) {
   if (FailurePtr failure = CheckStatementText(sql, max_sql_bytes())) return failure;
-  sandbox_.Arm(IsAlterStatement(sql) ? uint32_t{kIsAlter} : 0);
+  sandbox_.Arm(TagsOfText(sql));
   sqlite::Statement statement;
   const int rc = connection_->Prepare(sql, &statement);
   sandbox_.Disarm();
@@ -90,9 +97,7 @@ FailurePtr StatementRunner::Prepare(std::string_view sql, sqlite::CachedStatemen
     return MakeFailure(Reason::kSqlInvalid,
                        "the SQL text has more than one statement; send each one by itself");
   }
-  uint32_t tags = sandbox_.tags();
-  if (statement.is_explain()) tags = 0;
-  *cached = cache_.Insert(sql, std::move(statement), tags);
+  *cached = cache_.Insert(sql, std::move(statement), sandbox_.tags());
   return nullptr;
 }
 

@@ -64,6 +64,13 @@ std::vector<SqlToken> TokensOf(std::string_view sql) {
   return tokens;
 }
 
+SqlToken FirstToken(std::string_view sql) {
+  sqlite::SqlTokenizer tokenizer(sql);
+  SqlToken token = tokenizer.Next();
+  while (IsPunctuation(token, ';')) token = tokenizer.Next();
+  return token;
+}
+
 FailurePtr CheckExplain(const std::vector<SqlToken>& tokens) {
   size_t next = 1;
   if (tokens.size() > 3 && tokens[1].Is("QUERY") && tokens[2].Is("PLAN")) next = 3;
@@ -140,11 +147,11 @@ bool IsLockstepName(std::string_view name) {
          absl::EqualsIgnoreCase(std::string(name.substr(0, kPrefix.size())), std::string(kPrefix));
 }
 
-bool IsAlterStatement(std::string_view sql) {
-  sqlite::SqlTokenizer tokenizer(sql);
-  SqlToken token = tokenizer.Next();
-  while (IsPunctuation(token, ';')) token = tokenizer.Next();
-  return token.Is("ALTER");
+bool IsAlterStatement(std::string_view sql) { return FirstToken(sql).Is("ALTER"); }
+
+bool IsSchemaStatement(std::string_view sql) {
+  const SqlToken first = FirstToken(sql);
+  return first.Is("CREATE") || first.Is("DROP") || first.Is("ALTER");
 }
 
 FailurePtr CheckStatementText(std::string_view sql, int64_t max_bytes) {

@@ -18,6 +18,10 @@ FailurePtr CheckStatementText(std::string_view sql, int64_t max_bytes);
 // Whether it begins with ALTER.
 bool IsAlterStatement(std::string_view sql);
 
+// Whether it may change the schema, by its text alone: whether it does depends on the schema, and
+// that may have been another one when the statement was prepared.
+bool IsSchemaStatement(std::string_view sql);
+
 // Whether a table or other object of this name is Lockstep's own. In any case, as SQLite compares.
 bool IsLockstepName(std::string_view name);
 

@@ -188,6 +188,29 @@ TEST_F(ChangeDigestTest, ALongBranchStreams) {
   EXPECT_NE(DigestOf(&database_, TestDatabase::BranchOf(one_by_one)), digest);
 }
 
+// A statement that was prepared when there was a table to drop is cached, and a rollback of the
+// round makes it do nothing: the digest is that of a replica that never saw the table.
+TEST_F(ChangeDigestTest, WhatIsCachedDoesNotCount) {
+  TestDatabase fresh;
+  const std::string drop = "DROP TABLE IF EXISTS extra";
+  const uint64_t expected = DigestOf(&fresh, drop);
+  TestDatabase other;
+  EXPECT_EQ(DigestOf(&other, drop), expected);
+  other.Begin();
+  EXPECT_YES(other.Execute("CREATE TABLE extra(a)"));
+  EXPECT_NE(other.Execute(drop).vote.digest, 0u);
+  EXPECT_EQ(other.Execute(drop).vote.digest, expected);
+  EXPECT_YES(other.Execute("CREATE TABLE extra(a)"));
+  EXPECT_YES(other.Execute("SELECT * FROM extra"));
+  other.Rollback();
+  EXPECT_EQ(DigestOf(&other, drop), expected);
+  // And the other way: cached when there was nothing to drop.
+  EXPECT_YES(other.Run("CREATE TABLE extra(a)"));
+  EXPECT_YES(fresh.Run("CREATE TABLE extra(a)"));
+  EXPECT_EQ(DigestOf(&other, drop), DigestOf(&fresh, drop));
+  EXPECT_EQ(other.Read("SELECT count(*) FROM extra"), Value(int64_t{0}));
+}
+
 // Known for good: replicas with two versions of Lockstep compare their digests.
 TEST_F(ChangeDigestTest, TheDigestNeverChanges) {
   EXPECT_EQ(DigestOf(&database_, "INSERT INTO t VALUES(7, 'x', 2.5)"), 1166883967984958758u);
