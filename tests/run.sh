@@ -95,10 +95,6 @@ group_grpcurl() {
   tests/grpcurl/run.sh "$build_dir/bin"
 }
 
-group_readme() {
-  tests/readme/run.sh "$build_dir/bin"
-}
-
 group_cli() {
   tests/cli/run.sh "$build_dir/bin"
 }

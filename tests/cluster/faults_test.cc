@@ -205,6 +205,7 @@ TEST_F(FaultsTest, OutcomesOutliveTheCoordinator) {
     cluster_.coordinator().Kill();
     StartCoordinatorAgain();
   }
+  ASSERT_EQ(cluster_.WaitUntilSettled(kSettled).value_or(""), "");
   EXPECT_EQ(Values("orders"), "");
 }
 

