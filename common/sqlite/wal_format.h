@@ -63,7 +63,7 @@ WalChecksum AddToWalChecksum(bool big_endian, const char* bytes, size_t size, Wa
 // The checksum that a frame must have behind frames with checksum `before`. Requires a whole frame.
 WalChecksum WalFrameChecksum(const WalHeader& header, const char* frame, WalChecksum before);
 
-// Hides a commit frame's checksum, and the round's number in the hidden one (PREPARE rule 2): its
+// Hides a commit frame's checksum, and the round's number in the hidden one (P2): its
 // own inverse, for `number` as well as for `checksum`. Numbers are below 2^63, so the result never
 // equals `checksum`.
 constexpr uint64_t MaskWalChecksum(uint64_t checksum, uint64_t number) {
