@@ -1,0 +1,118 @@
+// A disk without space, at every write of a round and of a cut.
+#include <gtest/gtest.h>
+
+#include "participant/engine.h"
+#include "tests/participant/engine_fixture.h"
+#include "tests/support/sim_disk.h"
+
+namespace lockstep::participant {
+namespace {
+
+class EngineDiskFullTest : public testing::Test {
+ protected:
+  EngineDiskFullTest() : options_(TestOptions("/volume")) {
+    options_.store.base_vfs = disk_.vfs_name();
+    options_.store.take_ownership = false;
+    options_.readers = 0;  // the simulated disk knows one thread
+    node_ = StartNode(options_);
+  }
+  // The keys in the table, by a local transaction.
+  std::string Keys() {
+    const auto answer = node_->Execute({"SELECT group_concat(k) FROM t"});
+    if (!answer->ok()) return "error";
+    const Value& keys = answer->result->value()[0].rows[0][0];
+    return std::holds_alternative<std::string>(keys) ? std::get<std::string>(keys) : "none";
+  }
+  static Sql Large(int key) {
+    return {"INSERT INTO t VALUES(" + std::to_string(key) + ", zeroblob(40000))"};
+  }
+
+  SimDisk disk_{512};
+  EngineOptions options_;
+  std::unique_ptr<TestNode> node_;
+};
+
+TEST_F(EngineDiskFullTest, APrepareWithoutSpaceIsANoThatHoldsNothing) {
+  uint64_t number = 0;
+  for (int64_t nth = 1;; ++nth) {
+    disk_.FailWrite(nth);
+    const Answer<Votes> votes = node_->Prepare(Round(++number), {Large(1), Insert(2)});
+    ASSERT_TRUE(votes.ok());
+    if (!disk_.failed()) {
+      EXPECT_EQ(TestNode::Letters(votes), "YY");
+      break;
+    }
+    // What came after the lost YES was judged with it in place, so it is not judged at all.
+    ASSERT_EQ(TestNode::Letters(votes), "ND") << "write " << nth;
+    EXPECT_EQ((*votes.result->value().votes)[0].error->reason, Reason::kDiskFull);
+    EXPECT_FALSE(node_->Report().held.has_value());
+    EXPECT_EQ(node_->Commit(Round(number)).reason(), Reason::kRoundUnknown);
+  }
+  disk_.FailWrite(0);
+  EXPECT_GT(number, 2u);  // the frames, and the record
+  EXPECT_TRUE(node_->Commit(Round(number)).ok());
+  EXPECT_EQ(Keys(), "1,2");
+}
+
+TEST_F(EngineDiskFullTest, R7_ACutWithoutSpaceIsVisibleAndTriedAgainUntilItIsDone) {
+  int64_t waited = 0;
+  for (int64_t nth = 1;; ++nth) {
+    const uint64_t number = static_cast<uint64_t>(nth);
+    const int key = static_cast<int>(10 * nth);
+    ASSERT_EQ(TestNode::Letters(node_->Prepare(Round(number), {Large(key), Insert(key + 1)})),
+              "YY");
+    disk_.FailWrite(nth);
+    const Answer<Ok> commit = node_->Commit(Round(number), 1);
+    if (!disk_.failed()) {
+      EXPECT_TRUE(commit.ok());
+      break;
+    }
+    ASSERT_EQ(commit.reason(), Reason::kDiskFull) << "write " << nth;
+    ASSERT_TRUE(node_->Report().held.has_value());
+    EXPECT_LT(node_->Report().applied, Round(number));
+    if (!node_->Report().ready) {
+      // Decided, so it finishes alone; and nothing else runs before.
+      ++waited;
+      EXPECT_EQ(node_->Rollback(Round(number)).reason(), Reason::kRoundUnknown);
+      EXPECT_EQ(node_->Prepare(Round(number + 1), {Insert(1)}).reason(), Reason::kNotReady);
+      EXPECT_LE(node_->engine().NextWake(), kReexecutionRetry);
+      node_->clock().Advance(kReexecutionRetry);
+      node_->engine().Idle();
+      EXPECT_EQ(node_->Report().durable, Round(number));
+    }
+    ASSERT_TRUE(node_->Commit(Round(number), 1).ok());
+    EXPECT_EQ(node_->Report().applied, Round(number));
+  }
+  disk_.FailWrite(0);
+  EXPECT_GT(waited, 0);
+  const std::string keys = Keys();
+  EXPECT_EQ(keys.find('1'), 0u);
+  EXPECT_EQ(keys.find("11"), std::string::npos);
+}
+
+TEST_F(EngineDiskFullTest, ALocalTransactionWithoutSpaceIsAborted) {
+  disk_.FailWrite(1);
+  const auto answer = node_->Execute(Large(1));
+  ASSERT_EQ(answer->reason(), Reason::kDiskFull);
+  EXPECT_EQ(answer->result->error().outcome, FailureOutcome::kAborted);
+  EXPECT_EQ(Keys(), "none");
+}
+
+TEST_F(EngineDiskFullTest, R1_ATermThatCouldNotBeMadeDurableIsNotObeyed) {
+  disk_.FailWrite(1);
+  EXPECT_EQ(node_->Fence(7).reason(), Reason::kDiskFull);
+  EXPECT_EQ(node_->Report().term, 1u);
+  EXPECT_TRUE(node_->Fence(7).ok());
+}
+
+TEST_F(EngineDiskFullTest, R3_ARollbackThatCouldNotBeMadeDurableIsNotAnswered) {
+  ASSERT_EQ(TestNode::Letters(node_->Prepare(Round(1), {Insert(1)})), "Y");
+  disk_.FailWrite(1);
+  EXPECT_EQ(node_->Rollback(Round(1)).reason(), Reason::kDiskFull);
+  EXPECT_TRUE(node_->Report().held.has_value());
+  EXPECT_TRUE(node_->Rollback(Round(1)).ok());
+  EXPECT_EQ(Keys(), "none");
+}
+
+}  // namespace
+}  // namespace lockstep::participant
