@@ -117,6 +117,7 @@ class Core {
   void Refuse(ParticipantIndex participant, std::string reason, bool alarm);
   void Unreachable(ParticipantIndex participant, std::string reason);
   void UpdateState(ParticipantIndex participant, std::string reason);
+  void DieOfOldLog(ParticipantIndex participant, const Report& report);
   bool LostData(ParticipantIndex participant, const Report& report);
   void Recover(ParticipantIndex participant, const Report& report);
   void KeepConnected(ParticipantIndex participant);

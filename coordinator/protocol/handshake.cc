@@ -111,6 +111,7 @@ void Core::On(const FenceAnswered& event) {
   const bool counts = record.lost_at_fence == record.handshakes_lost &&
                       record.rounds_sent_at_fence == record.rounds_sent;
   if (!counts) return UpdateState(p, "shaking hands again");
+  if (event.report.applied > record.least_round) return DieOfOldLog(p, event.report);
   if (LostData(p, event.report)) return;
   record.refused = false;
   record.shaken = true;
@@ -122,6 +123,17 @@ void Core::On(const FenceAnswered& event) {
   record.next_delivery = now_.monotonic;
   Recover(p, event.report);
   UpdateState(p, record.in_doubt.is_none() ? "" : Describe(record.in_doubt) + " is in doubt");
+}
+
+// Every round that a participant applied was decided in the log first, and is still there or at or
+// below the durable round recorded for it: a log that does not know one is an older copy, and would
+// roll back what was answered (rule R22).
+void Core::DieOfOldLog(ParticipantIndex participant, const Report& report) {
+  const ParticipantRecord& record = participants_[participant];
+  Die(absl::StrCat(record.config.name, " has applied ", Describe(report.applied),
+                   ", of which the decision log knows nothing (its last is ",
+                   Describe(record.least_round),
+                   "): it is an older copy; put the newest one back"));
 }
 
 // What it said durable, or promised by a YES that a decision rests on, must still be there.

@@ -226,6 +226,19 @@ TEST(HandshakeTest, AHigherTermEndsTheProcessWhereverItIsSeenR22) {
   EXPECT_EQ(harness.Count<Fatal>(), 1u);
 }
 
+TEST(HandshakeTest, ALogThatIsAnOlderCopyEndsTheProcessBeforeAnythingIsRolledBackR22) {
+  StartState start = MakeStart(3);
+  start.participants = {{Round(4), Round(5)}};
+  Harness harness(MakeConfig({1}), start);
+  harness.Start();
+  harness.reports[0].applied = Round(6);
+  harness.reports[0].durable = Round(4);
+  harness.reports[0].prepared = Round(7);
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.Count<Fatal>(), 1u);
+  EXPECT_EQ(harness.Count<SendRollback>(), 0u);
+}
+
 TEST(HandshakeTest, ARepeatedPrepareThatRanAfterItsRoundIsFoundByStatus) {
   Harness harness;
   harness.StartReady();
