@@ -115,7 +115,13 @@ void WalIndex::Hide() {
   Store(saved_);
 }
 
-void WalIndex::Publish() { Store(hidden_); }
+void WalIndex::Publish() {
+  // A reader that meets half a header wants SQLite's write lock to see whether the rest is coming:
+  // behind the gate it finds that it is, instead of a recovery to do.
+  CloseGate();
+  Store(hidden_);
+  OpenGate();
+}
 
 void WalIndex::Drop() {
   std::lock_guard lock(mutex_);

@@ -15,6 +15,11 @@
 namespace lockstep::participant {
 namespace {
 
+// Readers take SQLite's write lock for an instant when they look twice at a header that changes
+// under them; whoever meets that waits. Nobody holds it for long: it only has to outlast a thread
+// that is not scheduled.
+constexpr absl::Duration kBusyTimeout = absl::Seconds(5);
+
 // Refuses each COMMIT that the store has not armed, a client's above all.
 class ArmedCommitsOnly final : public sqlite::CommitHook {
  public:
@@ -166,8 +171,8 @@ absl::Status Volume::ScanFiles() {
 }
 
 absl::Status Volume::OpenWriter() {
-  absl::StatusOr<std::unique_ptr<sqlite::Connection>> opened =
-      sqlite::Connection::Open(database_path, {.vfs = vfs->writer_name()});
+  absl::StatusOr<std::unique_ptr<sqlite::Connection>> opened = sqlite::Connection::Open(
+      database_path, {.vfs = vfs->writer_name(), .busy_timeout = kBusyTimeout});
   if (!opened.ok()) return opened.status();
   writer = *std::move(opened);
   if (absl::Status status = TuneWriter(); !status.ok()) return status;
@@ -286,8 +291,8 @@ void Volume::CloseWriter() {
 }
 
 absl::StatusOr<std::unique_ptr<sqlite::Connection>> Volume::OpenReader() const {
-  absl::StatusOr<std::unique_ptr<sqlite::Connection>> reader =
-      sqlite::Connection::Open(database_path, {.vfs = vfs->reader_name(), .read_only = true});
+  absl::StatusOr<std::unique_ptr<sqlite::Connection>> reader = sqlite::Connection::Open(
+      database_path, {.vfs = vfs->reader_name(), .read_only = true, .busy_timeout = kBusyTimeout});
   if (!reader.ok()) return reader;
   absl::Status status = (*reader)->Set(sqlite::Switch::kNoCheckpointOnClose, true);
   if (status.ok()) {
