@@ -96,6 +96,7 @@ Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, Participant
   outside.clock = clock_;
   outside.links = &links_;
   outside.decisions = sink_.get();
+  outside.answer = options.answer;
   outside.post = [this](Message message) { Post(std::move(message)); };
   outside.on_idle = [this] { OnIdle(); };
   outside.on_fatal = [](const std::string& reason) { EndProcess(reason); };

@@ -3,6 +3,7 @@
 #define LOCKSTEP_COORDINATOR_COORDINATOR_H_
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -27,6 +28,10 @@ struct CoordinatorOptions {
   absl::Duration slow_transaction = absl::InfiniteDuration();
   DecisionLogThreadOptions log;
   uint64_t random_seed = 0;
+  // Runs a task that answers calls; it may do so at once.
+  std::function<void(absl::AnyInvocable<void()>)> answer = [](absl::AnyInvocable<void()> task) {
+    task();
+  };
 };
 
 // Use: construct, Start, at the end Refuse and Shutdown, then let the queues of the links drain,

@@ -25,7 +25,9 @@ struct DecisionLogListener {
 };
 
 struct DecisionLogThreadOptions {
-  absl::Duration outcome_lifetime = absl::Hours(1);
+  // Longer than the hour that is promised, by what a transaction may last: what was aborted at the
+  // end of its life is told by the records of its neighbours, that were decided earlier.
+  absl::Duration outcome_lifetime = absl::Minutes(65);
   // How long what needs no sync of its own may wait for a decision to ride along with.
   absl::Duration lazy_delay = absl::Milliseconds(200);
 };

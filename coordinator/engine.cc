@@ -118,7 +118,7 @@ void Engine::TakeTransaction(std::unique_ptr<Transaction> transaction) {
 }
 
 void Engine::Refuse(std::unique_ptr<Transaction> transaction, Error error) {
-  transaction->done(std::move(error));
+  answers_.push_back({std::move(transaction->done), std::move(error)});
 }
 
 void Engine::TakeVotes(PrepareDone& done) {
@@ -190,6 +190,14 @@ void Engine::Step() {
   encoded_.clear();
   if (!decisions_.empty()) outside_.decisions->Append(std::exchange(decisions_, {}));
   if (!later_.empty()) outside_.decisions->WriteLater(std::exchange(later_, {}));
+  GiveAnswers();
+}
+
+void Engine::GiveAnswers() {
+  if (answers_.empty()) return;
+  outside_.answer([answers = std::exchange(answers_, {})]() mutable {
+    for (Answer& answer : answers) answer.done(std::move(answer.result));
+  });
 }
 
 }  // namespace lockstep::coordinator

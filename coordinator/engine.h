@@ -66,6 +66,8 @@ struct EngineOutside {
   const Clock* clock = nullptr;
   ParticipantLinks* links = nullptr;
   DecisionSink* decisions = nullptr;
+  // Runs a task that answers the calls of a batch; the engine does not wait for it.
+  std::function<void(absl::AnyInvocable<void()>)> answer;
   // Puts a message into the mailbox that Handle is called from. Any thread.
   std::function<void(Message)> post;
   // After Shutdown: nothing is under way any more.
@@ -106,6 +108,11 @@ class Engine {
     RoundId round;
     std::vector<TransactionHandle> branches;
   };
+  // A client's answer, to be given when all of the step's effects are carried out.
+  struct Answer {
+    OnExecuted done;
+    Result<v1::ExecuteResponse> result;
+  };
   // A database's branches of a round: its replicas get the same bytes.
   struct EncodedBranches {
     RoundId round;
@@ -120,6 +127,7 @@ class Engine {
   void KeepVote(const PrepareDone& done, TransactionHandle handle, v1::BranchVote* vote);
   void TickIfDue();
   void Step();
+  void GiveAnswers();
   void Refuse(std::unique_ptr<Transaction> transaction, Error error);
   void EncodeAndSend(const SendPrepare& effect);
   grpc::Slice BranchesOf(const SendPrepare& effect, DatabaseIndex database);
@@ -166,6 +174,7 @@ class Engine {
   std::vector<Task> tasks_;
   std::vector<EncodedBranches> encoded_;
   std::vector<Decision> decisions_;
+  std::vector<Answer> answers_;
   LogBatch later_;
 };
 

@@ -163,11 +163,12 @@ void Engine::CarryOut(Complete& effect) {
   LogIfSlow(effect, *transaction);
   if (effect.ending == Ending::kCommitted) {
     FinishResponse(effect, transaction.get());
-    transaction->done(std::move(transaction->response));
+    answers_.push_back({std::move(transaction->done), std::move(transaction->response)});
   } else {
     const bool names_one = effect.reason == EndingReason::kParticipantUnavailable;
-    transaction->done(ErrorOf(effect, transaction.get(), cluster(),
-                              names_one ? state_reason_[effect.participant] : ""));
+    Error error = ErrorOf(effect, transaction.get(), cluster(),
+                          names_one ? state_reason_[effect.participant] : "");
+    answers_.push_back({std::move(transaction->done), std::move(error)});
   }
 }
 

@@ -60,9 +60,12 @@ int Serve(const Settings& settings, const Cluster& cluster, std::unique_ptr<Deci
           rpc::SignalWaiter* signals) {
   const SystemClock clock;
   rpc::Server server(ServerOptionsOf(settings));
-  absl::StatusOr<std::unique_ptr<Coordinator>> coordinator =
-      Coordinator::Make(&cluster, &clock, ConnectTo(cluster, &server.queues()), std::move(log),
-                        CoordinatorOptionsOf(settings));
+  CoordinatorOptions options = CoordinatorOptionsOf(settings);
+  options.answer = [queue = server.queues().at(0)](absl::AnyInvocable<void()> task) {
+    queue->Post(std::move(task));
+  };
+  absl::StatusOr<std::unique_ptr<Coordinator>> coordinator = Coordinator::Make(
+      &cluster, &clock, ConnectTo(cluster, &server.queues()), std::move(log), std::move(options));
   if (!coordinator.ok()) return Refuse("cannot start", coordinator.status());
   AddCoordinatorService(&server, coordinator->get(), RequestLimitsOf(settings));
   if (absl::Status listening = server.Start(); !listening.ok()) {

@@ -18,7 +18,7 @@
 
 namespace lockstep::coordinator {
 
-// Called once, on the coordinator's thread; must not block.
+// Called once, on a thread of the coordinator's choice; must not block.
 using OnExecuted = absl::AnyInvocable<void(Result<v1::ExecuteResponse>)>;
 
 // What one database is to run.

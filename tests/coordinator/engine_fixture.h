@@ -45,6 +45,7 @@ class EngineTest : public testing::Test {
     outside.clock = &clock_;
     outside.links = &links_;
     outside.decisions = &decisions_;
+    outside.answer = [](absl::AnyInvocable<void()> task) { task(); };
     outside.post = [this](Message message) { mailbox_.push_back(std::move(message)); };
     outside.on_idle = [this] { idle_ = true; };
     outside.on_fatal = [](const std::string& reason) { LOCKSTEP_CHECK(false, reason); };

@@ -1,10 +1,18 @@
 #include "tests/coordinator/fake_link.h"
 
+#include <grpcpp/impl/grpc_library.h>
+
 #include <memory>
 
 #include "common/check.h"
 
 namespace lockstep::coordinator {
+namespace {
+
+// Slices need gRPC's core, which a program without a channel or a server does not set up.
+const grpc::internal::GrpcLibraryInitializer kInitializer;
+
+}  // namespace
 
 template <typename Response>
 bool FakeLink::FailsAsDown(OnAnswer<Response>& done) const {
