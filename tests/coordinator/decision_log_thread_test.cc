@@ -152,23 +152,6 @@ TEST_F(DecisionLogThreadTest, WhatIsForgottenDoesNotRideWithTheNextDecisionAtOnc
   EXPECT_THAT(journal_.WaitForBatches(2)[1].forget, IsEmpty());
 }
 
-TEST_F(DecisionLogThreadTest, WhatIsForgottenRidesAlongWithALaterDecision) {
-  auto thread = Make();
-  journal_.CloseGate();
-  thread->Append(Rounds({1}));
-  journal_.WaitForBatches(1);
-  LogBatch later;
-  later.forget = {RoundId::Make(1, 1)};
-  thread->WriteLater(later);
-  clock_.Advance(absl::Milliseconds(200));
-  thread->Append(Rounds({2}));
-  journal_.OpenGate();
-  journal_.WaitForDurable(2);
-  const std::vector<LogBatch> batches = journal_.WaitForBatches(2);
-  EXPECT_THAT(batches[1].forget, ElementsAre(RoundId::Make(1, 1)));
-  EXPECT_THAT(batches[1].decisions, SizeIs(1));
-}
-
 TEST_F(DecisionLogThreadTest, WhatIsForgottenIsWrittenWhenNothingElseIsToDo) {
   auto thread = Make();
   LogBatch later;
