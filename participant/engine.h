@@ -80,6 +80,7 @@ class Engine {
   absl::Status CommitCut(const CommitCall& call);
   absl::Status Reexecute();
   std::optional<Error> IdentityError(const FenceCall& call) const;
+  std::optional<Error> DataError(const FenceCall& call) const;
   std::optional<Error> StoreIdentity(const FenceCall& call);
 
   absl::Status TakeOver();

@@ -6,6 +6,7 @@
 #include "common/logging.h"
 #include "participant/engine.h"
 #include "participant/errors.h"
+#include "participant/storage/own_tables.h"
 
 namespace lockstep::participant {
 namespace {
@@ -46,6 +47,16 @@ std::optional<Error> Engine::IdentityError(const FenceCall& call) const {
   return std::nullopt;
 }
 
+// What no round brought, local transactions did, on this node alone.
+std::optional<Error> Engine::DataError(const FenceCall& call) const {
+  const State& state = protocol_.state();
+  if (call.replicas == 1 || !state.applied.is_none() || !state.round.is_none()) return std::nullopt;
+  const absl::StatusOr<bool> has_data = HasClientSchema(store_->writer());
+  if (!has_data.ok()) return FromStorage(has_data.status(), "read its schema", options_.name);
+  if (!*has_data) return std::nullopt;
+  return HasDataOfItsOwn(call.replicas, options_.name);
+}
+
 std::optional<Error> Engine::StoreIdentity(const FenceCall& call) {
   const Identity& stored = store_->identity();
   const bool same =
@@ -62,6 +73,7 @@ std::optional<Error> Engine::StoreIdentity(const FenceCall& call) {
 void Engine::On(FenceMessage& message) {
   const FenceCall& call = message.call;
   if (std::optional<Error> stranger = IdentityError(call)) return message.done(*stranger);
+  if (std::optional<Error> unequal = DataError(call)) return message.done(*unequal);
   const Decision decision = protocol_.Fence(call.target.term);
   if (std::optional<Error> failed = MakeDurable(decision)) return message.done(*failed);
   if (decision.action == Action::kRefuse) {

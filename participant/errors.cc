@@ -119,6 +119,16 @@ Error NotMeantForThisNode(const std::string& field, const std::string& theirs,
                  name);
 }
 
+Error HasDataOfItsOwn(uint32_t replicas, const NodeIdentity& name) {
+  return Invalid(
+      "replicas",
+      absl::StrCat("node ", name.node_id, " has data of local transactions, and cannot be ",
+                   "one of the ", replicas, " replicas of database ", name.database,
+                   ", which start out equal; keep it as the only one, or start it on an "
+                   "empty data directory and load the data through the coordinator"),
+      name);
+}
+
 Error NothingToPrepare(const NodeIdentity& name) {
   return Invalid("branches", "a Prepare has one branch or more", name);
 }

@@ -2,6 +2,8 @@
 #ifndef LOCKSTEP_PARTICIPANT_ERRORS_H_
 #define LOCKSTEP_PARTICIPANT_ERRORS_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -20,6 +22,9 @@ Error RefusedBy(Refusal refusal, const State& state, Term term, RoundId round,
 // The caller means another node or other data than this; `field` is the path of what differs.
 Error NotMeantForThisNode(const std::string& field, const std::string& theirs,
                           const std::string& ours, const NodeIdentity& name);
+
+// A Fence that makes the node one of `replicas`, but it holds what the others do not.
+Error HasDataOfItsOwn(uint32_t replicas, const NodeIdentity& name);
 
 // A Prepare without branches.
 Error NothingToPrepare(const NodeIdentity& name);

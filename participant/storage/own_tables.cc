@@ -65,6 +65,14 @@ absl::StatusOr<DatabaseContent> InspectDatabase(sqlite::Connection& connection) 
   return *all == 0 ? DatabaseContent::kEmpty : DatabaseContent::kForeign;
 }
 
+absl::StatusOr<bool> HasClientSchema(sqlite::Connection& connection) {
+  absl::StatusOr<int64_t> theirs = ReadInt(
+      connection,
+      R"(SELECT count(*) FROM sqlite_schema WHERE tbl_name NOT LIKE 'lockstep\_%' ESCAPE '\')");
+  if (!theirs.ok()) return theirs.status();
+  return *theirs > 0;
+}
+
 absl::Status OwnTables::Create(const Identity& identity) {
   if (absl::Status status = writer_.Exec(kCreate); !status.ok()) return status;
   if (absl::Status status = writer_.Exec(

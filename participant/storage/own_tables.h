@@ -30,6 +30,9 @@ enum class DatabaseContent { kEmpty, kOurs, kForeign };
 // What the database holds. Changes nothing.
 absl::StatusOr<DatabaseContent> InspectDatabase(sqlite::Connection& connection);
 
+// Whether it holds a table, index, view or trigger of a client. Changes nothing.
+absl::StatusOr<bool> HasClientSchema(sqlite::Connection& connection);
+
 // The own tables through the writer's connection; goes with it.
 // Thread: the connection's.
 class OwnTables {

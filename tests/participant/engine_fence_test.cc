@@ -54,15 +54,53 @@ TEST(EngineStartTest, ANodeThatNobodyFencedTakesNoTransactions) {
   EXPECT_TRUE(node.Execute({"CREATE TABLE t(k)"})->ok());
 }
 
-TEST(EngineStartTest, AStandaloneNodeRunsLocalTransactionsAtOnceUntilItHasReplicas) {
-  TestDirectory directory;
-  EngineOptions options = TestOptions(directory.path());
-  options.standalone = true;
-  TestNode node(options);
-  ASSERT_TRUE(node.Open().ok());
-  EXPECT_TRUE(node.Execute({"CREATE TABLE t(k)"})->ok());
-  EXPECT_TRUE(node.Fence(1, 2).ok());
-  EXPECT_EQ(node.Execute({"INSERT INTO t VALUES(1)"})->reason(), Reason::kNodeIsReplicated);
+class StandaloneTest : public testing::Test {
+ protected:
+  StandaloneTest() : options_(TestOptions(directory_.path())) {
+    options_.standalone = true;
+    Start();
+  }
+  void Start() {
+    node_.reset();
+    node_ = std::make_unique<TestNode>(options_);
+    ASSERT_TRUE(node_->Open().ok());
+  }
+
+  TestDirectory directory_;
+  EngineOptions options_;
+  std::unique_ptr<TestNode> node_;
+};
+
+TEST_F(StandaloneTest, LocalTransactionsRunAtOnceUntilTheDatabaseHasReplicas) {
+  EXPECT_TRUE(node_->Execute({"SELECT 1"})->ok());
+  EXPECT_TRUE(node_->Fence(1, 2).ok());
+  EXPECT_EQ(node_->Execute({"CREATE TABLE t(k)"})->reason(), Reason::kNodeIsReplicated);
+}
+
+TEST_F(StandaloneTest, LocalDataIsRefusedAsOneOfSeveralReplicasAndKeptAsTheOnlyOne) {
+  EXPECT_TRUE(node_->Execute({"CREATE TABLE t(k)", "INSERT INTO t VALUES(1)"})->ok());
+  for (int start = 0; start < 2; ++start) {
+    const Answer<Ok> refused = node_->Fence(9, 2);
+    ASSERT_EQ(refused.reason(), Reason::kRequestInvalid);
+    const Error& error = refused.result->error();
+    EXPECT_EQ(error.field, "replicas");
+    EXPECT_NE(error.message.find("node-1 has data of local transactions"), std::string::npos);
+    EXPECT_NE(error.message.find("empty data directory"), std::string::npos);
+    EXPECT_EQ(node_->Report().term, 0u);  // it is a stranger's
+    EXPECT_FALSE(node_->Report().identified);
+    Start();
+  }
+  EXPECT_TRUE(node_->Fence(1, 1).ok());
+  EXPECT_EQ(node_->Read("SELECT k FROM t"), "1");
+}
+
+TEST_F(StandaloneTest, LocalDataBesideTheOnlyReplicaRefusesASecondOne) {
+  EXPECT_TRUE(node_->Fence(1, 1).ok());
+  EXPECT_TRUE(node_->Execute({"CREATE TABLE t(k)"})->ok());
+  EXPECT_EQ(node_->Fence(2, 2).reason(), Reason::kRequestInvalid);
+  EXPECT_TRUE(node_->Fence(2, 1).ok());
+  EXPECT_TRUE(node_->Execute({"DROP TABLE t"})->ok());
+  EXPECT_TRUE(node_->Fence(3, 2).ok());  // equal to an empty one again
 }
 
 TEST(EngineStartTest, AVolumeOfAnotherNodeIsRefusedWithBothNames) {
