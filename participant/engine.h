@@ -75,7 +75,7 @@ class Engine {
   void RunRound(PrepareMessage& message);
   void RefuseToHold(const absl::Status& status, std::vector<BranchVote>* votes) const;
   Keep KeepOf(const CommitCall& call) const;
-  absl::Status CommitPrepared(RoundId round);
+  absl::Status CommitPrepared(const CommitCall& call);
   absl::Status CommitInDoubt(RoundId round);
   absl::Status CommitCut(const CommitCall& call);
   absl::Status Reexecute();

@@ -42,7 +42,8 @@ void Engine::RunRound(PrepareMessage& message) {
   // Round by round, so that its memory goes with the votes.
   auto votes = std::make_shared<std::vector<BranchVote>>();
   RoundRunner runner(store_.get(), executor_.get(), options_.round, options_.name);
-  if (absl::Status begun = runner.Run(call.branches, &call.body, votes.get()); !begun.ok()) {
+  if (absl::Status begun = runner.Run(call.branches, message.arrived, &call.body, votes.get());
+      !begun.ok()) {
     return message.done(FromStorage(begun, "begin the round's transaction", options_.name));
   }
   bool holds = std::any_of(votes->begin(), votes->end(),
@@ -107,7 +108,7 @@ void Engine::On(CommitMessage& message) {
     case Action::kAnswer:
       break;
     case Action::kCommitPrepared:
-      status = CommitPrepared(call.round);
+      status = CommitPrepared(call);
       break;
     case Action::kCommitInDoubt:
       status = CommitInDoubt(call.round);
@@ -133,12 +134,14 @@ void Engine::On(CommitMessage& message) {
   message.done(std::move(error));
 }
 
-absl::Status Engine::CommitPrepared(RoundId round) {
+absl::Status Engine::CommitPrepared(const CommitCall& call) {
   if (absl::Status status = store_->Commit(); !status.ok()) return status;
-  protocol_.Committed(round);
+  protocol_.Committed(call.round);
   LetGo();
   last_commit_ = clock_.MonotonicNow();
-  return absl::OkStatus();
+  // A cut that keeps everything can be told from others by the record alone, which the next round
+  // overwrites: found in doubt without it, this one could not be finished any more (rule R7).
+  return call.cut ? store_->SyncIdle() : absl::OkStatus();
 }
 
 absl::Status Engine::CommitInDoubt(RoundId round) {

@@ -48,7 +48,7 @@ std::optional<absl::Duration> LocalQueue::NextDeadline() const {
 void LocalQueue::Run(PrepareStore* store, BranchExecutor* executor) {
   const absl::Duration until = clock_.MonotonicNow() + kLocalTurn;
   while (!waiting_.empty()) {
-    RunGroup(TakeGroup(), store, executor);
+    RunGroup(TakeGroup(), until, store, executor);
     if (clock_.MonotonicNow() >= until) return;
   }
 }
@@ -80,61 +80,60 @@ Error LocalQueue::Complete(Error error) const {
   return error;
 }
 
-void LocalQueue::RunGroup(Group group, PrepareStore* store, BranchExecutor* executor) {
-  const auto fail_all = [&](const absl::Status& status, const std::string& what) {
+void LocalQueue::Answer(LocalMessage* message, BranchVote* vote) const {
+  if (vote->kind == VoteKind::kYes) {
+    message->done(std::move(vote->results[0].statements));
+  } else {
+    message->done(Complete(std::move(*vote->error)));
+  }
+}
+
+void LocalQueue::RunGroup(Group group, absl::Duration until, PrepareStore* store,
+                          BranchExecutor* executor) {
+  const auto fail = [&](size_t from, size_t to, const absl::Status& status, const char* what) {
     const Error error = Complete(FromStorage(status, what, options_.name));
-    for (LocalMessage& message : group) {
-      if (message.done != nullptr) std::exchange(message.done, nullptr)(error);
-    }
+    for (size_t i = from; i < to; ++i) group[i].done(error);
   };
   if (absl::Status begun = store->Begin(); !begun.ok()) {
-    fail_all(begun, "begin a transaction");
-    return;
+    return fail(0, group.size(), begun, "begin a transaction");
   }
   const absl::Time now = std::max(clock_.WallNow(), store->latest_instant());
   std::vector<Branch> branches;
   std::vector<BranchVote> votes;
-  bool any_yes = false;
-  for (size_t i = 0; i < group.size(); ++i) {
-    branches.push_back(MakeBranch(&group[i], now));
+  size_t first_yes = group.size();
+  bool lost = false;
+  while (!lost && votes.size() < group.size()) {
+    if (!votes.empty() && clock_.MonotonicNow() >= until) break;
+    branches.push_back(MakeBranch(&group[votes.size()], now));
     ExecutedBranch executed = executor->Execute(branches.back(), ExecutionMode::kFirst);
+    lost = executed.transaction_lost;
+    if (executed.vote.kind == VoteKind::kYes) first_yes = std::min(first_yes, votes.size());
     votes.push_back(std::move(executed.vote));
-    if (votes.back().kind != VoteKind::kYes) {
-      std::exchange(group[i].done, nullptr)(Complete(std::move(*votes.back().error)));
-    }
-    if (executed.transaction_lost) {
-      const absl::Status dropped = store->RollbackTransaction();
-      LOCKSTEP_CHECK(dropped.ok(), std::string(dropped.message()));
-      Requeue(&group, &branches);
-      return;
-    }
-    any_yes = any_yes || votes.back().kind == VoteKind::kYes;
   }
-  if (!any_yes) {
-    const absl::Status dropped = store->RollbackTransaction();
-    LOCKSTEP_CHECK(dropped.ok(), std::string(dropped.message()));
-    return;
-  }
-  if (absl::Status committed = store->CommitLocal(now); !committed.ok()) {
-    fail_all(committed, "commit a transaction");
-    return;
-  }
-  for (size_t i = 0; i < group.size(); ++i) {
-    if (votes[i].kind != VoteKind::kYes) continue;
-    group[i].done(std::move(votes[i].results[0].statements));
+  const size_t ran = votes.size();
+  const bool commits = !lost && first_yes < ran;
+  const absl::Status ended = commits ? store->CommitLocal(now) : store->RollbackTransaction();
+  LOCKSTEP_CHECK(commits || ended.ok(), std::string(ended.message()));
+  // What came after a YES was judged with it in place: that is told once the YES is durable.
+  const size_t known = commits && ended.ok() ? ran : std::min(first_yes, ran);
+  for (size_t i = 0; i < known; ++i) Answer(&group[i], &votes[i]);
+  if (lost) {
+    Requeue(known, &group, &branches);
+    alone_ = ran - known;
+  } else {
+    if (!ended.ok()) fail(known, ran, ended, "commit a transaction");
+    Requeue(ran, &group, &branches);
   }
 }
 
-// Those that are not answered go back to the front, and run alone from now on.
-void LocalQueue::Requeue(Group* group, std::vector<Branch>* branches) {
-  for (size_t i = group->size(); i-- > 0;) {
+// Those from `first` on go back to the front.
+void LocalQueue::Requeue(size_t first, Group* group, std::vector<Branch>* branches) {
+  for (size_t i = group->size(); i-- > first;) {
     LocalMessage& message = (*group)[i];
-    if (message.done == nullptr) continue;
     if (i < branches->size()) {
       message.statements = std::move((*branches)[i].operations[0].statements);
     }
     waiting_.push_front(std::move(message));
-    ++alone_;
   }
 }
 

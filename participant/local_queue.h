@@ -18,7 +18,7 @@
 namespace lockstep::participant {
 
 // Several that wait at once share one SQLite transaction, each in its savepoint, and so one sync.
-// Every message is answered exactly once. Thread: the actor's.
+// Every message is answered exactly once, on what is durable by then. Thread: the actor's.
 class LocalQueue {
  public:
   // `seed`: of the seeds that the transactions get.
@@ -34,15 +34,16 @@ class LocalQueue {
   void RefuseAll(const Error& error);
   // When the next one's time is over, on the monotonic clock.
   std::optional<absl::Duration> NextDeadline() const;
-  // Runs what waits, for about kLocalTurn. Requires that the store holds nothing. After an answer
-  // OK the changes are visible and durable.
+  // Runs what waits, until kLocalTurn is over; what runs then ends first. Requires that the store
+  // holds nothing. After an answer OK the changes are visible and durable.
   void Run(PrepareStore* store, BranchExecutor* executor);
 
  private:
   using Group = std::vector<LocalMessage>;
   Group TakeGroup();
-  void RunGroup(Group group, PrepareStore* store, BranchExecutor* executor);
-  void Requeue(Group* group, std::vector<Branch>* branches);
+  void RunGroup(Group group, absl::Duration until, PrepareStore* store, BranchExecutor* executor);
+  void Answer(LocalMessage* message, BranchVote* vote) const;
+  void Requeue(size_t first, Group* group, std::vector<Branch>* branches);
   Branch MakeBranch(LocalMessage* message, absl::Time clock);
   Error Complete(Error error) const;
 

@@ -41,9 +41,10 @@ std::string WhyNot(const BranchVote& vote) { return vote.error ? vote.error->mes
 
 }  // namespace
 
-absl::Status RoundRunner::Run(const std::vector<Branch>& branches, RoundBody* body,
-                              std::vector<BranchVote>* votes) {
+absl::Status RoundRunner::Run(const std::vector<Branch>& branches, absl::Duration arrived,
+                              RoundBody* body, std::vector<BranchVote>* votes) {
   branches_ = &branches;
+  arrived_ = arrived;
   body_ = body;
   votes_ = votes;
   stopped_ = false;
@@ -75,17 +76,17 @@ void RoundRunner::RunBranch(size_t index) {
     }
     return;
   }
-  ExecutedBranch executed = executor_.Execute(branch, ExecutionMode::kFirst);
+  ExecutedBranch executed = executor_.Execute(branch, ExecutionMode::kFirst, arrived_);
   vote = std::move(executed.vote);
   answer_bytes_ += BytesOf(vote);
   if (executed.transaction_lost) {
     LOCKSTEP_CHECK(vote.kind == VoteKind::kNo, "a branch that lost its transaction voted YES");
     ++lost_transactions_;
     if (!Restore(index)) {
-      // What came after the first lost YES was judged with it in place.
-      const auto first_yes = std::find_if(votes_->begin(), votes_->end(), [](const BranchVote& v) {
-        return v.kind == VoteKind::kYes;
-      });
+      // What came after the first lost YES was judged with it in place, this branch too.
+      const auto end = votes_->begin() + static_cast<std::ptrdiff_t>(index) + 1;
+      const auto first_yes = std::find_if(
+          votes_->begin(), end, [](const BranchVote& v) { return v.kind == VoteKind::kYes; });
       DeferFrom(static_cast<size_t>(first_yes - votes_->begin()));
     } else if (lost_transactions_ > 1) {
       DeferFrom(index + 1);

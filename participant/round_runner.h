@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "common/branch.h"
 #include "participant/engine_options.h"
 #include "participant/execution/branch_executor.h"
@@ -14,7 +15,8 @@
 #include "participant/storage/prepare_store.h"
 
 namespace lockstep::participant {
-// Votes on the branches of a round, in order, inside one SQLite transaction. Thread: the actor's.
+
+// Votes on the branches of a round, in order, inside one SQLite transaction.
 // Thread: the actor's.
 class RoundRunner {
  public:
@@ -22,10 +24,11 @@ class RoundRunner {
               const NodeIdentity& name)
       : store_(*store), executor_(*executor), limits_(limits), name_(name) {}
 
-  // Votes on every branch, and puts the votes into `body`. Afterwards a transaction is open, with
-  // the changes of the YES branches and nothing else, exactly when one of the votes is YES. An
-  // error: the round could not begin, and no transaction is open.
-  absl::Status Run(const std::vector<Branch>& branches, RoundBody* body,
+  // Votes on every branch, and puts the votes into `body`. The branches' time counts from
+  // `arrived`, an instant of the monotonic clock. Afterwards a transaction is open, with the
+  // changes of the YES branches and nothing else, exactly when one of the votes is YES. An error:
+  // the round could not begin, and no transaction is open.
+  absl::Status Run(const std::vector<Branch>& branches, absl::Duration arrived, RoundBody* body,
                    std::vector<BranchVote>* votes);
 
   // Runs the branches of a redo block in order (rule R7), in a transaction that is open when it
@@ -47,6 +50,7 @@ class RoundRunner {
 
   // Of the round that runs.
   const std::vector<Branch>* branches_ = nullptr;
+  absl::Duration arrived_;
   const RoundBody* body_ = nullptr;
   std::vector<BranchVote>* votes_ = nullptr;
   bool stopped_ = false;  // the rest is deferred

@@ -112,11 +112,12 @@ absl::Status BranchExecutor::LookAtSchema() {
   return status;
 }
 
-ExecutedBranch BranchExecutor::Execute(const Branch& branch, ExecutionMode mode) {
+ExecutedBranch BranchExecutor::Execute(const Branch& branch, ExecutionMode mode,
+                                       std::optional<absl::Duration> arrived) {
   LOCKSTEP_CHECK(!writer_->autocommit(), "a branch runs inside a transaction");
   const absl::Duration start = clock_->MonotonicNow();
   ExecutedBranch executed;
-  Start(branch, mode, start);
+  Start(branch, mode, start, arrived.value_or(start) + branch.time_left);
   FailurePtr failure = RunInSavepoint(branch, mode, &executed.vote);
   digest_.Stop();
   if (failure == nullptr) [[likely]] {
@@ -129,7 +130,8 @@ ExecutedBranch BranchExecutor::Execute(const Branch& branch, ExecutionMode mode)
   return executed;
 }
 
-void BranchExecutor::Start(const Branch& branch, ExecutionMode mode, absl::Duration now) {
+void BranchExecutor::Start(const Branch& branch, ExecutionMode mode, absl::Duration now,
+                           absl::Duration deadline) {
   sql_clock_->Set(branch.clock);
   functions_.Start(branch.seed);
   digest_.Start();
@@ -138,7 +140,7 @@ void BranchExecutor::Start(const Branch& branch, ExecutionMode mode, absl::Durat
   const bool limited = mode == ExecutionMode::kFirst;
   runner_.set_limited(limited);
   if (limited) {
-    runner_.watchdog().Watch(now, branch.time_left);
+    runner_.watchdog().Watch(now, deadline);
   } else {
     runner_.watchdog().WatchNothing();
   }

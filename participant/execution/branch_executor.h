@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -57,8 +58,10 @@ class BranchExecutor {
   BranchExecutor(const BranchExecutor&) = delete;
   BranchExecutor& operator=(const BranchExecutor&) = delete;
 
-  // Requires an open write transaction, and nothing else running on the connection.
-  ExecutedBranch Execute(const Branch& branch, ExecutionMode mode);
+  // Requires an open write transaction, and nothing else running on the connection. The branch's
+  // time counts from `arrived`, an instant of the monotonic clock; unset: from now.
+  ExecutedBranch Execute(const Branch& branch, ExecutionMode mode,
+                         std::optional<absl::Duration> arrived = std::nullopt);
 
  private:
   BranchExecutor(sqlite::Connection* writer, sqlite::FrozenClock* sql_clock, const Clock* clock,
@@ -67,7 +70,7 @@ class BranchExecutor {
   absl::Status PrepareReset();
   absl::Status LookAtSchema();
 
-  void Start(const Branch& branch, ExecutionMode mode, absl::Duration now);
+  void Start(const Branch& branch, ExecutionMode mode, absl::Duration now, absl::Duration deadline);
   FailurePtr RunInSavepoint(const Branch& branch, ExecutionMode mode, BranchVote* vote);
   FailurePtr RunOperations(const Branch& branch, bool want_rows, BranchVote* vote);
   FailurePtr RunStatement(const Statement& statement, bool want_rows, StatementResult* result);

@@ -55,7 +55,8 @@ absl::Status QueryRunner::SetUp(const std::string& applied_round_sql) {
 template <typename Answer, typename Work>
 Result<Answer> QueryRunner::AtOneInstant(absl::Duration time_left, Work work) {
   Answer answer;
-  runner_.watchdog().Watch(clock_->MonotonicNow(), time_left);
+  const absl::Duration now = clock_->MonotonicNow();
+  runner_.watchdog().Watch(now, now + time_left);
   FailurePtr failure = BeginAt(&answer.round);
   if (failure == nullptr) failure = work(&answer);
   if (FailurePtr unfinished = End(); failure == nullptr) failure = std::move(unfinished);

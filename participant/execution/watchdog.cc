@@ -6,13 +6,13 @@
 
 namespace lockstep::participant {
 
-void Watchdog::Watch(absl::Duration now, absl::Duration time_left) {
+void Watchdog::Watch(absl::Duration now, absl::Duration deadline) {
   watching_ = true;
   first_statement_ = true;
   reached_ = Reached::kNothing;
-  deadline_ = now + time_left;
+  deadline_ = deadline;
   statement_deadline_ = now + limits_.statement_budget;
-  has_time_ = time_left > absl::ZeroDuration();
+  has_time_ = now < deadline;
   cache_at_start_ = connection_->cache_used();
 }
 

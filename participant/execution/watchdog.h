@@ -25,8 +25,8 @@ class Watchdog final : public sqlite::ProgressHandler {
   Watchdog(sqlite::Connection* connection, const Clock* clock, const ExecutionLimits& limits)
       : connection_(connection), clock_(clock), limits_(limits) {}
 
-  // Starts the time of a branch or query, at `now` of the clock.
-  void Watch(absl::Duration now, absl::Duration time_left);
+  // Starts the time of a branch or query, at `now` of the clock, until `deadline` of the same.
+  void Watch(absl::Duration now, absl::Duration deadline);
   void WatchNothing();
   // Starts the time of the next statement. A failure when there is none left.
   FailurePtr StartStatement();

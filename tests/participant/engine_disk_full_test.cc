@@ -98,6 +98,16 @@ TEST_F(EngineDiskFullTest, ALocalTransactionWithoutSpaceIsAborted) {
   EXPECT_EQ(Keys(), "none");
 }
 
+TEST_F(EngineDiskFullTest, ALocalNoThatWasJudgedOnALostCommitIsNotTold) {
+  disk_.FailWrite(1);
+  const auto answers = node_->ExecuteAll({{"INSERT INTO nowhere VALUES(1)"}, Large(1), Insert(1)});
+  EXPECT_EQ(answers[0]->reason(), Reason::kSqlInvalid);
+  EXPECT_EQ(answers[1]->reason(), Reason::kDiskFull);
+  ASSERT_EQ(answers[2]->reason(), Reason::kDiskFull);  // nothing of key 1 is there
+  EXPECT_EQ(answers[2]->result->error().outcome, FailureOutcome::kAborted);
+  EXPECT_EQ(Keys(), "none");
+}
+
 TEST_F(EngineDiskFullTest, R1_ATermThatCouldNotBeMadeDurableIsNotObeyed) {
   disk_.FailWrite(1);
   EXPECT_EQ(node_->Fence(7).reason(), Reason::kDiskFull);

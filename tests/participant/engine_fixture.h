@@ -39,7 +39,33 @@ class EngineTest : public testing::Test {
   std::unique_ptr<TestNode> node_;
 };
 
-// SQLite gives the whole transaction up when a statement that writes is interrupted.
+// A real store with table t(k INTEGER PRIMARY KEY, v) and its executor, without an engine.
+class StoreTest : public testing::Test {
+ protected:
+  StoreTest() : options_(TestOptions(directory_.path())) {
+    options_.execution.max_changed_bytes = int64_t{4} << 20;
+    store_ = PrepareStore::Open(options_.store).value();
+    EXPECT_TRUE(store_->Begin().ok());
+    EXPECT_TRUE(store_->writer().Exec("CREATE TABLE t(k INTEGER PRIMARY KEY, v)").ok());
+    EXPECT_TRUE(store_->CommitLocal(clock_.WallNow()).ok());
+    executor_ = BranchExecutor::Create(&store_->writer(), &store_->frozen_clock(), &clock_,
+                                       {"bank", "node-1"}, options_.execution)
+                    .value();
+  }
+
+  TestDirectory directory_;
+  EngineOptions options_;
+  ManualClock clock_;
+  std::unique_ptr<PrepareStore> store_;
+  std::unique_ptr<BranchExecutor> executor_;  // goes before the store's connection
+};
+
+// Never ends by itself. SQLite gives the whole transaction up when a statement that writes is
+// interrupted.
+inline const Sql kDestroyer = {
+    "INSERT INTO t(v) WITH RECURSIVE n(i) AS "
+    "(SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"};
+
 class LostTransactionTest : public testing::Test {
  protected:
   static EngineOptions Options(const std::string& directory) {
@@ -47,10 +73,6 @@ class LostTransactionTest : public testing::Test {
     options.execution.max_changed_bytes = int64_t{4} << 20;
     return options;
   }
-  // Never ends by itself.
-  const Sql destroyer_ = {
-      "INSERT INTO t(v) WITH RECURSIVE n(i) AS "
-      "(SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"};
   TestDirectory directory_;
   std::unique_ptr<TestNode> node_ = StartNode(Options(directory_.path()));
 };

@@ -47,7 +47,7 @@ TEST_F(EngineTest, ALocalTransactionIsDurableWhenAnswered) {
 }
 
 TEST_F(LostTransactionTest, ALocalTransactionThatDestroysTheSharedOneFailsAlone) {
-  const auto answers = node_->ExecuteAll({Insert(1), destroyer_, Insert(3), destroyer_});
+  const auto answers = node_->ExecuteAll({Insert(1), kDestroyer, Insert(3), kDestroyer});
   EXPECT_TRUE(answers[0]->ok());
   EXPECT_EQ(answers[1]->reason(), Reason::kLimitExceeded);
   EXPECT_TRUE(answers[2]->ok());

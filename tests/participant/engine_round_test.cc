@@ -26,6 +26,29 @@ TEST_F(EngineTest, EachBranchHasItsOwnVoteAndANoLeavesNothing) {
   EXPECT_EQ(node_->Read("SELECT group_concat(k) FROM t"), "1,3");
 }
 
+TEST_F(EngineTest, ABranchHasItsTimeFromTheArrivalOfThePrepare) {
+  const auto after = [this](uint64_t round, absl::Duration waited) {
+    return node_->Prepare(Round(round), {Insert(1), Insert(2)}, true, waited);
+  };
+  const Answer<Votes> late = after(1, absl::Seconds(10));
+  ASSERT_EQ(TestNode::Letters(late), "NN");
+  EXPECT_EQ((*late.result->value().votes)[1].error->reason, Reason::kTimeout);
+  EXPECT_EQ(late.result->value().queue_time, absl::Seconds(10));
+  EXPECT_EQ(TestNode::Letters(after(2, absl::Milliseconds(9999))), "YY");
+}
+
+// Power loss may bring the mask back, and the next round's frames overwrite the record: nobody
+// could tell then that this cut keeps everything.
+TEST_F(EngineTest, R7_ACutThatDropsNoYesIsDurableWhenAnswered) {
+  node_->Prepare(Round(1), {Insert(1), {"INSERT INTO nowhere VALUES(1)"}, Insert(3)});
+  EXPECT_TRUE(node_->Commit(Round(1), 3).ok());
+  EXPECT_EQ(node_->Report().durable, Round(1));
+  EXPECT_EQ(node_->Read(kCount), "2");
+  node_->Prepare(Round(2), {Insert(4)});
+  EXPECT_TRUE(node_->Commit(Round(2)).ok());
+  EXPECT_EQ(node_->Report().durable, Round(1));  // without a cut the next sync is soon enough
+}
+
 TEST_F(EngineTest, R11_ARepeatedPrepareGetsTheSameVotesAndRunsNothing) {
   const Answer<Votes> first = node_->Prepare(Round(1), {Insert(1)});
   const Answer<Votes> second = node_->Prepare(Round(1), {Insert(1)});
@@ -70,7 +93,7 @@ TEST_F(EngineTest, R8_CommitOfWhatIsNotHeldIsAnError) {
 }
 
 TEST_F(LostTransactionTest, ABranchThatDestroysTheTransactionCostsOnlyItself) {
-  const Answer<Votes> votes = node_->Prepare(Round(1), {Insert(1), destroyer_, Insert(3)});
+  const Answer<Votes> votes = node_->Prepare(Round(1), {Insert(1), kDestroyer, Insert(3)});
   ASSERT_EQ(TestNode::Letters(votes), "YNY");
   EXPECT_EQ((*votes.result->value().votes)[1].error->reason, Reason::kLimitExceeded);
   EXPECT_TRUE(node_->Commit(Round(1)).ok());
@@ -79,7 +102,7 @@ TEST_F(LostTransactionTest, ABranchThatDestroysTheTransactionCostsOnlyItself) {
 
 TEST_F(LostTransactionTest, TheSecondLossDefersTheRest) {
   const Answer<Votes> votes =
-      node_->Prepare(Round(1), {Insert(1), destroyer_, Insert(3), destroyer_, Insert(5)});
+      node_->Prepare(Round(1), {Insert(1), kDestroyer, Insert(3), kDestroyer, Insert(5)});
   EXPECT_EQ(TestNode::Letters(votes), "YNYND");
   EXPECT_TRUE(node_->Commit(Round(1)).ok());
   EXPECT_EQ(node_->Read("SELECT group_concat(k) FROM t"), "1,3");

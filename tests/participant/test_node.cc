@@ -93,7 +93,8 @@ Answer<Ok> TestNode::Fence(Term term, uint32_t replicas, const std::string& log_
   return answer;
 }
 
-Answer<Votes> TestNode::Prepare(RoundId round, const std::vector<Sql>& branches, bool want_rows) {
+Answer<Votes> TestNode::Prepare(RoundId round, const std::vector<Sql>& branches, bool want_rows,
+                                absl::Duration waited) {
   v1::PrepareRequest request;
   request.set_want_rows(want_rows);
   int number = 0;
@@ -113,7 +114,7 @@ Answer<Votes> TestNode::Prepare(RoundId round, const std::vector<Sql>& branches,
                                 options_.round.record_bytes);
   call.branches = rpc::BranchesOf(&request);
   Answer<Votes> answer;
-  Handle(PrepareMessage{std::move(call), clock_.MonotonicNow(), answer.Taker()});
+  Handle(PrepareMessage{std::move(call), clock_.MonotonicNow() - waited, answer.Taker()});
   return answer;
 }
 

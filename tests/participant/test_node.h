@@ -61,7 +61,9 @@ class TestNode {
 
   // Each hands one message to the engine.
   Answer<Ok> Fence(Term term = 1, uint32_t replicas = 1, const std::string& log_id = "log-1");
-  Answer<Votes> Prepare(RoundId round, const std::vector<Sql>& branches, bool want_rows = true);
+  // `waited`: how long ago the call came. Each branch has 10 s from then.
+  Answer<Votes> Prepare(RoundId round, const std::vector<Sql>& branches, bool want_rows = true,
+                        absl::Duration waited = absl::ZeroDuration());
   Answer<Ok> Commit(RoundId round, std::optional<uint32_t> cut = std::nullopt, Term term = 0);
   Answer<Ok> Rollback(RoundId round, Term term = 0);
   std::unique_ptr<Answer<std::vector<StatementResult>>> Execute(
