@@ -4,11 +4,13 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "common/wake_batch.h"
 
 namespace lockstep {
 
@@ -20,7 +22,8 @@ enum class Place {
 
 // Many producers, one consumer. Messages come out in the order in which they went in, whatever
 // their place. The consumer takes all of them at once, so that one lock and one wake-up serve a
-// whole batch, and a producer wakes the consumer only when that really sleeps.
+// whole batch, and a producer wakes the consumer only when that really sleeps (and at the end of
+// its WakeBatch, if it has one).
 //
 //   Mailbox<Message> mailbox(/*capacity=*/1000, /*reserved=*/16);
 //   if (!mailbox.TryPush(std::move(message), Place::kOrdinary)) Refuse(message);  // any thread
@@ -48,7 +51,7 @@ class Mailbox {
       // Cleared here and not by the consumer: later messages need not wake it again.
       wake = std::exchange(consumer_sleeps_, false);
     }
-    if (wake) not_empty_.notify_one();
+    if (wake) WakeBatch::Wake(not_empty_);
     return true;
   }
 
@@ -75,7 +78,7 @@ class Mailbox {
       closed_ = true;
       consumer_sleeps_ = false;
     }
-    not_empty_.notify_one();
+    not_empty_->notify_one();
   }
 
   // Any thread. Tells why TryPush was refused: closed, or else full.
@@ -92,22 +95,30 @@ class Mailbox {
 
   size_t capacity() const { return capacity_; }
 
+  // Any thread: whether the consumer waits, and was not woken yet. For tests.
+  bool consumer_sleeps() const {
+    std::lock_guard lock(mutex_);
+    return consumer_sleeps_;
+  }
+
  private:
   void WaitUntilWoken(std::unique_lock<std::mutex>& lock, absl::Duration timeout) {
     const auto woken = [this] { return !consumer_sleeps_; };
     // Longer than this is for ever to everyone, and would overflow the library's arithmetic.
     if (timeout > absl::Hours(24 * 365)) {
-      not_empty_.wait(lock, woken);
+      not_empty_->wait(lock, woken);
     } else {
-      not_empty_.wait_for(lock, absl::ToChronoNanoseconds(timeout), woken);
+      not_empty_->wait_for(lock, absl::ToChronoNanoseconds(timeout), woken);
     }
   }
 
   const size_t capacity_;
   const size_t reserved_;
+  // Shared with the WakeBatches of producers, which may outlive the mailbox.
+  const std::shared_ptr<std::condition_variable> not_empty_ =
+      std::make_shared<std::condition_variable>();
 
   mutable std::mutex mutex_;  // guards what follows
-  std::condition_variable not_empty_;
   std::vector<T> messages_;
   bool consumer_sleeps_ = false;
   bool closed_ = false;

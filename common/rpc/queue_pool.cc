@@ -4,10 +4,14 @@
 #include <pthread.h>
 
 #include "common/check.h"
+#include "common/wake_batch.h"
 
 namespace lockstep::rpc {
 
 namespace {
+
+// Whoever gets work from the events waits until the last of a batch: no longer than for a few.
+constexpr int kMostEventsABatch = 32;
 
 // Comes back on the queue's thread at once; owns itself until then.
 class Wakeup final : public Tag {
@@ -98,7 +102,15 @@ void Queue::Join() {
 void Queue::Poll() {
   void* tag = nullptr;
   bool ok = false;
-  while (queue_->Next(&tag, &ok)) static_cast<Tag*>(tag)->OnEvent(ok);
+  while (queue_->Next(&tag, &ok)) {
+    const WakeBatch wakes;
+    int handled = 0;
+    do {
+      static_cast<Tag*>(tag)->OnEvent(ok);
+    } while (++handled < kMostEventsABatch &&
+             queue_->AsyncNext(&tag, &ok, gpr_inf_past(GPR_CLOCK_MONOTONIC)) ==
+                 grpc::CompletionQueue::GOT_EVENT);
+  }
 }
 
 QueuePool::QueuePool(int queues, const std::string& thread_name) {
