@@ -2,24 +2,26 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "bench/cluster.h"
+#include "bench/empty_server.h"
 #include "bench/load.h"
 #include "bench/raw.h"
 #include "bench/samples.h"
+#include "common/rpc/runtime.h"
 
 namespace lockstep::bench {
 namespace {
-
-constexpr int kClientCounts[] = {1, 64, 256};
 
 struct Options {
   std::string endpoint = "127.0.0.1:7400";
   std::vector<std::string> participants;
   std::string database = "bank";
   std::string raw_directory = ".";
+  std::vector<int> clients = {1, 64, 256};
   int repetitions = 5;
   double seconds = 3;
 };
@@ -37,28 +39,40 @@ struct Series {
   }
 };
 
-// Rows of the table: 0 clients stands for the raw baseline.
-using Table = std::map<int, Series>;
+// By number of clients.
+struct Table {
+  Series raw;
+  std::map<int, Series> commits;
+  std::map<int, Series> empty_calls;
+};
 
-absl::Status RunOnce(const Options& options, Table* table) {
+absl::Status RunOnce(const Options& options, const std::string& empty_endpoint, Table* table) {
   const absl::Duration duration = absl::Seconds(options.seconds);
   absl::StatusOr<Samples> raw = RunRaw(options.raw_directory, duration);
   if (!raw.ok()) return raw.status();
-  (*table)[0].Add(*raw);
-  for (int clients : kClientCounts) {
+  table->raw.Add(*raw);
+  for (const int clients : options.clients) {
     absl::StatusOr<Samples> load = RunLoad({options.endpoint, options.database, clients, duration});
     if (!load.ok()) return load.status();
-    (*table)[clients].Add(*load);
+    table->commits[clients].Add(*load);
+    load = RunLoad({empty_endpoint, options.database, clients, duration});
+    if (!load.ok()) return load.status();
+    table->empty_calls[clients].Add(*load);
   }
   return absl::OkStatus();
 }
 
+void PrintRow(const std::string& name, const Series& series) {
+  std::printf("%-18s %12.0f %12.0f %12.0f\n", name.c_str(), Median(series.per_second),
+              Median(series.p50_us), Median(series.p99_us));
+}
+
 void PrintTable(const Table& table) {
-  std::printf("%-12s %12s %12s %12s\n", "clients", "commits/s", "p50 us", "p99 us");
-  for (const auto& [clients, series] : table) {
-    const std::string name = clients == 0 ? "raw" : std::to_string(clients);
-    std::printf("%-12s %12.0f %12.0f %12.0f\n", name.c_str(), Median(series.per_second),
-                Median(series.p50_us), Median(series.p99_us));
+  std::printf("%-18s %12s %12s %12s\n", "clients", "a second", "p50 us", "p99 us");
+  PrintRow("raw", table.raw);
+  for (const auto& [clients, series] : table.commits) PrintRow(std::to_string(clients), series);
+  for (const auto& [clients, series] : table.empty_calls) {
+    PrintRow(std::to_string(clients) + ", empty calls", series);
   }
 }
 
@@ -69,16 +83,20 @@ double MedianRatio(const std::vector<double>& above, const std::vector<double>& 
   return Median(ratios);
 }
 
-void PrintFigure(const char* name, double value) { std::printf("figure %s %.3f\n", name, value); }
+void PrintFigure(const std::string& name, double value) {
+  std::printf("figure %s %.3f\n", name.c_str(), value);
+}
 
 void PrintFigures(const Table& table, const SyncCount& before, const SyncCount& after) {
-  const Series& raw = table.at(0);
-  PrintFigure("commits_1_per_raw", MedianRatio(table.at(1).per_second, raw.per_second));
-  PrintFigure("commits_64_per_raw", MedianRatio(table.at(64).per_second, raw.per_second));
-  PrintFigure("commits_256_per_raw", MedianRatio(table.at(256).per_second, raw.per_second));
-  PrintFigure("p50_1_per_raw_p50", MedianRatio(table.at(1).p50_us, raw.p50_us));
-  PrintFigure("p99_64_per_p50_64", MedianRatio(table.at(64).p99_us, table.at(64).p50_us));
-  PrintFigure("p99_256_per_p50_256", MedianRatio(table.at(256).p99_us, table.at(256).p50_us));
+  const Series& raw = table.raw;
+  for (const auto& [clients, series] : table.commits) {
+    const Series& empty = table.empty_calls.at(clients);
+    const std::string count = std::to_string(clients);
+    PrintFigure("commits_" + count + "_per_raw", MedianRatio(series.per_second, raw.per_second));
+    PrintFigure("empty_calls_" + count + "_per_raw", MedianRatio(empty.per_second, raw.per_second));
+    PrintFigure("p50_" + count + "_per_raw_p50", MedianRatio(series.p50_us, raw.p50_us));
+    PrintFigure("p99_" + count + "_per_p50_" + count, MedianRatio(series.p99_us, series.p50_us));
+  }
   PrintFigure("syncs_per_participant_round", static_cast<double>(after.syncs - before.syncs) /
                                                  static_cast<double>(after.rounds - before.rounds));
 }
@@ -90,9 +108,12 @@ absl::Status Run(const Options& options) {
   }
   absl::StatusOr<SyncCount> before = CountSyncs(options.participants);
   if (!before.ok()) return before.status();
+  absl::StatusOr<std::unique_ptr<EmptyServer>> empty_server = EmptyServer::Start();
+  if (!empty_server.ok()) return empty_server.status();
   Table table;
   for (int i = 0; i < options.repetitions; ++i) {
-    if (absl::Status status = RunOnce(options, &table); !status.ok()) return status;
+    if (absl::Status status = RunOnce(options, (*empty_server)->endpoint(), &table); !status.ok())
+      return status;
   }
   absl::StatusOr<SyncCount> after = CountSyncs(options.participants);
   if (!after.ok()) return after.status();
@@ -105,6 +126,7 @@ absl::Status Run(const Options& options) {
 }  // namespace lockstep::bench
 
 int main(int argc, char** argv) {
+  lockstep::rpc::PrepareRuntime();
   lockstep::bench::Options options;
   CLI::App app("Durable inserts of 100 B on every replica of one database, against plain SQLite.");
   app.add_option("--endpoint", options.endpoint, "the coordinator")->capture_default_str();
@@ -114,11 +136,17 @@ int main(int argc, char** argv) {
   app.add_option("--database", options.database, "the database to load")->capture_default_str();
   app.add_option("--raw-directory", options.raw_directory,
                  "where the raw file goes; on the same disk as the participants' data");
+  app.add_option("--clients", options.clients, "how many clients, a run for each")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
   app.add_option("--repetitions", options.repetitions, "interleaved repetitions")
       ->check(CLI::Range(1, 100))
+      ->take_last()
       ->capture_default_str();
   app.add_option("--seconds", options.seconds, "length of each run")
       ->check(CLI::Range(0.1, 600.0))
+      ->take_last()
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = lockstep::bench::Run(options);

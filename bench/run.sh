@@ -2,7 +2,7 @@
 # Runs the whole table of the bench on a fresh three-node cluster on loopback, with its data on disk,
 # and ends with one line per figure: figure NAME VALUE. --quick takes under two minutes.
 #
-#   bench/run.sh [--quick] [--build DIR] [--data DIR]
+#   bench/run.sh [--quick] [--build DIR] [--data DIR] [-- OPTIONS OF lockstep-bench]
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -15,7 +15,8 @@ while [ $# -gt 0 ]; do
     --quick) repetitions=3 seconds=3 ;;
     --build) build=$(cd "$2" && pwd); shift ;;
     --data) data=$2; shift ;;
-    *) echo "usage: bench/run.sh [--quick] [--build DIR] [--data DIR]" >&2; exit 2 ;;
+    --) shift; break ;;
+    *) echo "usage: bench/run.sh [--quick] [--build DIR] [--data DIR] [-- OPTIONS]" >&2; exit 2 ;;
   esac
   shift
 done
@@ -55,4 +56,4 @@ done
 pids+=($!)
 
 "$build/bin/lockstep-bench" --endpoint "127.0.0.1:$base" --participants "$endpoints" \
-  --raw-directory "$work" --repetitions "$repetitions" --seconds "$seconds"
+  --raw-directory "$work" --repetitions "$repetitions" --seconds "$seconds" "$@"

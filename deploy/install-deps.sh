@@ -6,7 +6,7 @@ set -euo pipefail
 
 build_packages=(g++ cmake ninja-build ccache mold libgrpc++-dev protobuf-compiler
   protobuf-compiler-grpc libprotobuf-dev libsqlite3-dev libabsl-dev libspdlog-dev libcli11-dev
-  libxxhash-dev libyaml-cpp-dev libgtest-dev libgmock-dev)
+  libxxhash-dev libyaml-cpp-dev libjemalloc-dev libgtest-dev libgmock-dev)
 test_packages=(clang-format sqlite3 mmdebstrap python3 nlohmann-json3-dev curl ca-certificates
   docker.io docker-compose)
 

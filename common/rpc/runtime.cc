@@ -1,24 +1,17 @@
 #include "common/rpc/runtime.h"
 
-#include <malloc.h>
-
 #include "absl/synchronization/mutex.h"
 
-namespace lockstep::rpc {
-namespace {
-
-constexpr int kKeptFreeBytes = 64 << 20;
-constexpr int kMappedFromBytes = 16 << 20;
-
-}  // namespace
-
-void PrepareRuntime() {
-  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  // Without fast bins there is nothing to consolidate whenever something large is freed; what each
-  // thread caches by itself is enough.
-  mallopt(M_MXFAST, 0);
-  mallopt(M_TRIM_THRESHOLD, kKeptFreeBytes);
-  mallopt(M_MMAP_THRESHOLD, kMappedFromBytes);
+// jemalloc reads this before main. Few arenas, since a server has few threads that are busy at
+// once; unused pages go back after a second, so that an idle server is small and a busy one keeps
+// its own.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0";
 }
+
+namespace lockstep::rpc {
+
+void PrepareRuntime() { absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore); }
 
 }  // namespace lockstep::rpc

@@ -5,9 +5,8 @@
 namespace lockstep::rpc {
 
 // Switches off Abseil's search for deadlocks, which Debian builds in: it watches every lock that
-// gRPC takes, for a twentieth of a busy server's time. Keeps the allocator from tidying up, and
-// from giving memory back, after each round's large buffers. First thing in main, before any
-// thread.
+// gRPC takes, for a twentieth of a busy server's time. First thing in main, before any thread. A
+// program that links this file also has its settings of the allocator, if that is jemalloc.
 void PrepareRuntime();
 
 }  // namespace lockstep::rpc
