@@ -130,6 +130,7 @@ class Engine {
   void GiveAnswers();
   void Refuse(std::unique_ptr<Transaction> transaction, Error error);
   void EncodeAndSend(const SendPrepare& effect);
+  void Send(const SendCommit& effect);
   grpc::Slice BranchesOf(const SendPrepare& effect, DatabaseIndex database);
   std::string_view OperationsOf(const Transaction& transaction, DatabaseIndex database) const;
 
@@ -175,6 +176,7 @@ class Engine {
   std::vector<EncodedBranches> encoded_;
   std::vector<Decision> decisions_;
   std::vector<Answer> answers_;
+  std::vector<SendCommit> commits_;
   LogBatch later_;
 };
 

@@ -118,7 +118,9 @@ void Engine::CarryOut(LogDecision& effect) {
   decisions_.push_back(std::move(decision));
 }
 
-void Engine::CarryOut(SendCommit& effect) {
+void Engine::CarryOut(SendCommit& effect) { commits_.push_back(effect); }
+
+void Engine::Send(const SendCommit& effect) {
   v1::CommitRequest request;
   *request.mutable_target() = TargetOf(effect.participant);
   request.set_round(effect.round.value());

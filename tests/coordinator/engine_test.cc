@@ -43,6 +43,26 @@ TEST_F(EngineTest, NothingIsAnsweredOrCommittedBeforeTheDecisionIsDurable) {  //
   EXPECT_THAT(nodes_[2].committed, IsEmpty());
 }
 
+TEST_F(EngineTest, ALoneClientIsAnsweredBeforeTheCommitsGoOutAndManyAfter) {
+  Start();
+  std::vector<size_t> commits_before_answer;
+  const auto submit = [&] {
+    Submit({"bank"});
+    std::get<std::unique_ptr<Transaction>>(mailbox_.back())->done =
+        [&](const Result<v1::ExecuteResponse>&) {
+          commits_before_answer.push_back(nodes_[0].committed.size());
+        };
+  };
+  submit();
+  Pump();
+  MakeDurable();
+  EXPECT_THAT(commits_before_answer, ElementsAre(0));
+  for (int i = 0; i < 3; ++i) submit();
+  Pump();
+  MakeDurable();
+  EXPECT_THAT(commits_before_answer, ElementsAre(0, 2, 2, 2));
+}
+
 TEST_F(EngineTest, ResultsStandInTheRequestsOrderAlsoForADatabaseNamedTwice) {
   for (FakeParticipant& node : nodes_) node.vote = YesWithResults;
   Start();
