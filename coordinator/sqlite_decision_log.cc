@@ -8,6 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/logging.h"
+#include "common/sqlite/file.h"
 #include "coordinator/decision_keys.h"
 #include "coordinator/member_table.h"
 #include "coordinator/sqlite_rows.h"
@@ -47,6 +49,8 @@ constexpr int kPrunedPerCall = 512;
 constexpr uint64_t kCheckpointBytes = 4 << 20;
 constexpr uint64_t kIdleCheckpointBytes = 1 << 20;
 constexpr uint64_t kPageBytes = 4096;
+// The WAL's usual size: a checkpoint comes before it, and leaves the file as long as it is.
+constexpr int64_t kUsualWalBytes = kCheckpointBytes + (1 << 20);
 
 absl::Status OpenError(const std::string& path, const absl::Status& status) {
   const std::optional<sqlite::SqliteError> error = sqlite::SqliteError::FromStatus(status);
@@ -57,6 +61,14 @@ absl::Status OpenError(const std::string& path, const absl::Status& status) {
   }
   return absl::DataLossError(
       absl::StrCat("the decision log ", path, " cannot be used: ", std::string(status.message())));
+}
+
+// The sync of the next commit covers it. A full disk is no reason not to start.
+void EnlargeWal(const std::string& vfs, const std::string& path) {
+  const absl::Status enlarged = sqlite::EnlargeInAdvance(vfs, path, kUsualWalBytes);
+  if (enlarged.ok()) return;
+  Log(LogLevel::kWarning, "the decision log could not be enlarged in advance",
+      {{"reason", std::string(enlarged.message())}});
 }
 
 }  // namespace
@@ -97,6 +109,7 @@ absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> SqliteDecisionLog::Open(
                : OpenError(path, status);
   }
   if (absl::Status status = log->Prepare(); !status.ok()) return OpenError(path, status);
+  if (options.enlarge_in_advance) EnlargeWal(options.vfs, path + "-wal");
   return log;
 }
 

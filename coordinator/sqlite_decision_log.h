@@ -23,6 +23,9 @@ struct SqliteDecisionLogOptions {
   // Less free space than this refuses new transactions; see SpaceReserve.
   uint64_t least_free_bytes = 64 << 20;
   uint64_t reserve_bytes = 16 << 20;
+  // Whether the file is given its usual size when it is opened, which makes the first decisions
+  // faster.
+  bool enlarge_in_advance = false;
 };
 
 // WAL with synchronous=FULL: one fdatasync a Write. While it is open no other process can open it.

@@ -100,6 +100,7 @@ void Complete(Settings* settings) {
   engine.store.node_id = settings->node_id;
   engine.store.database = settings->database;
   engine.store.redo_capacity = settings->round_bytes;
+  engine.store.wal_reserve = kWalReserveBytes;
 }
 
 }  // namespace lockstep::participant

@@ -11,6 +11,7 @@ namespace {
 
 // SQLite's own VFS cuts the size of one access to 17 bits.
 constexpr int kMaxAccess = 1 << 16;
+constexpr size_t kZerosAtOnce = size_t{1} << 20;
 
 absl::Status ToStatus(int code, const char* what, const std::string& path) {
   if (code == SQLITE_OK) return absl::OkStatus();
@@ -22,7 +23,7 @@ absl::Status ToStatus(int code, const char* what, const std::string& path) {
 }
 
 absl::StatusOr<sqlite3_vfs*> FindVfs(const std::string& name) {
-  sqlite3_vfs* vfs = sqlite3_vfs_find(name.c_str());
+  sqlite3_vfs* vfs = sqlite3_vfs_find(name.empty() ? nullptr : name.c_str());
   if (vfs == nullptr) return absl::NotFoundError(absl::StrCat("no SQLite VFS named ", name));
   return vfs;
 }
@@ -38,6 +39,14 @@ int WriteInParts(sqlite3_file* file, int64_t offset, std::string_view bytes) {
     offset += part;
   }
   return SQLITE_OK;
+}
+
+absl::Status EnlargeInAdvance(const std::string& vfs, const std::string& path, int64_t size) {
+  absl::StatusOr<std::unique_ptr<File>> file = File::Open(vfs, path, File::Mode::kExisting);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<int64_t> old_size = (*file)->Size();
+  if (!old_size.ok()) return old_size.status();
+  return (*file)->FillWithZeros(*old_size, size);
 }
 
 File::File(sqlite3_vfs* vfs, const std::string& path)
@@ -102,6 +111,17 @@ absl::Status File::Read(int64_t offset, char* bytes, int size) const {
 absl::Status File::Write(int64_t offset, std::string_view bytes) {
   const int code = WriteInParts(file(), offset, bytes);
   return code == SQLITE_OK ? absl::OkStatus() : ToStatus(code, "write", path_);
+}
+
+absl::Status File::FillWithZeros(int64_t from, int64_t to) {
+  const std::string zeros(kZerosAtOnce, '\0');
+  while (from < to) {
+    const auto part = std::min(static_cast<int64_t>(kZerosAtOnce), to - from);
+    absl::Status status = Write(from, std::string_view(zeros).substr(0, static_cast<size_t>(part)));
+    if (!status.ok()) return status;
+    from += part;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status File::Truncate(int64_t size) {

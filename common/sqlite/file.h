@@ -19,14 +19,19 @@ namespace lockstep::sqlite {
 // Writes to a file of any VFS, whose single accesses are limited; returns SQLite's code.
 int WriteInParts(sqlite3_file* file, int64_t offset, std::string_view bytes);
 
+// Gives the existing file at least this size, with zeros, unsynced. Measured: writes within what a
+// file has already sync in half the time of writes that make it longer.
+absl::Status EnlargeInAdvance(const std::string& vfs, const std::string& path, int64_t size);
+
 // One open file. Used by one thread at a time. Offsets and sizes are in bytes.
 class File {
  public:
   enum class Mode { kExisting, kCreate };
 
-  // `vfs` is the name of a registered VFS; `path` is absolute. Creating a file makes its first Sync
-  // cover the directory too. The file's name must not contain a '-' unless it is a database's name
-  // with a suffix behind '-': SQLite looks for the owner of such files.
+  // `vfs` is the name of a registered VFS, empty for SQLite's own; `path` is absolute. Creating a
+  // file makes its first Sync cover the directory too. The file's name must not contain a '-'
+  // unless it is a database's name with a suffix behind '-': SQLite looks for the owner of such
+  // files.
   static absl::StatusOr<std::unique_ptr<File>> Open(const std::string& vfs, const std::string& path,
                                                     Mode mode);
   static absl::StatusOr<bool> Exists(const std::string& vfs, const std::string& path);
@@ -38,6 +43,8 @@ class File {
   // Fills what lies behind the end of the file with zeros.
   absl::Status Read(int64_t offset, char* bytes, int size) const;
   absl::Status Write(int64_t offset, std::string_view bytes);
+  // Writes zeros from `from` to `to`.
+  absl::Status FillWithZeros(int64_t from, int64_t to);
   absl::Status Truncate(int64_t size);
   // After an error the state of the file on the disk is unknown: the caller has to end the process.
   absl::Status Sync();

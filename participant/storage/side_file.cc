@@ -63,22 +63,8 @@ absl::Status SideFile::Load() {
   return any ? absl::OkStatus() : absl::NotFoundError("the side file has no state");
 }
 
-absl::Status SideFile::FillWithZeros(int64_t from, int64_t to) {
-  const std::string zeros(size_t{1} << 20, '\0');
-  while (from < to) {
-    const auto part = std::min<int64_t>(static_cast<int64_t>(zeros.size()), to - from);
-    if (absl::Status status =
-            file_->Write(from, std::string_view(zeros).substr(0, static_cast<size_t>(part)));
-        !status.ok()) {
-      return status;
-    }
-    from += part;
-  }
-  return absl::OkStatus();
-}
-
 absl::Status SideFile::Initialize(int64_t redo_capacity) {
-  if (absl::Status status = FillWithZeros(0, FileSizeFor(redo_capacity)); !status.ok()) {
+  if (absl::Status status = file_->FillWithZeros(0, FileSizeFor(redo_capacity)); !status.ok()) {
     return status;
   }
   Sync();
@@ -89,7 +75,7 @@ absl::Status SideFile::Reserve(int64_t redo_capacity) {
   absl::StatusOr<int64_t> size = file_->Size();
   if (!size.ok()) return size.status();
   if (*size >= FileSizeFor(redo_capacity)) return absl::OkStatus();
-  if (absl::Status status = FillWithZeros(*size, FileSizeFor(redo_capacity)); !status.ok()) {
+  if (absl::Status status = file_->FillWithZeros(*size, FileSizeFor(redo_capacity)); !status.ok()) {
     return status;
   }
   Sync();

@@ -66,7 +66,6 @@ class SideFile {
 
  private:
   absl::StatusOr<bool> LoadSlot(int slot);
-  absl::Status FillWithZeros(int64_t from, int64_t to);
 
   const std::unique_ptr<sqlite::File> file_;
   const bool scratch_;

@@ -36,6 +36,9 @@ struct StoreOptions {
   // The largest body of a redo block: the byte cap of a round and its votes. The space is taken at
   // the first start; a later start with a larger number enlarges the side file.
   int64_t redo_capacity = int64_t{64} << 20;
+  // The WAL gets at least this size at a start, if the disk has the space. 0: it grows as it is
+  // written, which is slower.
+  int64_t wal_reserve = 0;
   // Of a database that is made; ignored for one that exists.
   int page_size = 4096;
 

@@ -10,6 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/logging.h"
+#include "common/sqlite/file.h"
 #include "participant/storage/prepare_record.h"
 
 namespace lockstep::participant {
@@ -77,7 +79,21 @@ absl::StatusOr<std::unique_ptr<Volume>> Volume::Open(StoreOptions options) {
     volume->CloseWriter();
     return status;
   }
+  volume->ReserveWal();
   return volume;
+}
+
+// Zeros behind the frames are no frames to SQLite and to the scan, as is what an earlier, longer
+// run of the WAL left there. A node on a full disk has to start without: it may hold a round in
+// doubt.
+void Volume::ReserveWal() {
+  const absl::Status enlarged =
+      sqlite::EnlargeInAdvance(options.base_vfs, wal_path, options.wal_reserve);
+  if (!enlarged.ok()) {
+    Log(LogLevel::kWarning, "the WAL could not be enlarged in advance; commits will be slower",
+        {{"reason", std::string(enlarged.message())}});
+  }
+  vfs->SyncWal();
 }
 
 absl::Status Volume::OpenFiles() {

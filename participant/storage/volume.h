@@ -74,6 +74,7 @@ struct Volume {
   absl::Status ScanFiles();
   absl::Status OpenWriter();
   absl::Status TuneWriter();
+  void ReserveWal();
   absl::Status SetUp();
   absl::Status ReadOwnTables();
   absl::StatusOr<Value> ReadPragma(const std::string& name);

@@ -258,6 +258,20 @@ TEST_F(RecoveryTest, SelfTestFailsWhereAPreparedRoundCanBeSeenOrIsNotFoundAgain)
   EXPECT_FALSE(SelfTest(options_.directory, {.no_hidden_header = true}).ok());
 }
 
+TEST_F(RecoveryTest, AWalThatWasEnlargedInAdvanceIsReadAsTheFramesInItSay) {  // P8
+  options_.wal_reserve = int64_t{1} << 20;
+  OpenWithTable();
+  EXPECT_GE(std::filesystem::file_size(options_.directory + "/data.db-wal"), 1u << 20);
+  LOCKSTEP_ASSERT_OK(Prepare(Round(1), "INSERT INTO t VALUES (1, 'a')"));
+  EXPECT_EQ(std::filesystem::file_size(options_.directory + "/data.db-wal"), 1u << 20);
+  LOCKSTEP_ASSERT_OK(Open());
+  ASSERT_TRUE(store_->held());
+  EXPECT_EQ(store_->held()->round, Round(1));
+  EXPECT_TRUE(store_->held()->has_record);
+  LOCKSTEP_ASSERT_OK(store_->CommitInDoubt());
+  EXPECT_EQ(store_->applied(), Round(1));
+}
+
 TEST_F(RecoveryTest, LargerRedoCapacityEnlargesTheSideFile) {
   OpenWithTable();
   options_.redo_capacity *= 4;

@@ -14,6 +14,7 @@ StoreOptions OptionsOf(const DriverOptions& options, const SimDisk& disk) {
   store.node_id = "node";
   store.database = "data";
   store.redo_capacity = 4096;
+  store.wal_reserve = options.seed % 2 == 0 ? 0 : 48 << 10;
   store.page_size = options.page_size;
   store.base_vfs = disk.vfs_name();
   store.take_ownership = false;
