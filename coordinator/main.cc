@@ -15,6 +15,7 @@
 #include "common/rpc/runtime.h"
 #include "common/rpc/server.h"
 #include "common/rpc/signal_waiter.h"
+#include "common/sqlite/file.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/coordinator_service.h"
 #include "coordinator/settings.h"
@@ -34,6 +35,15 @@ int Refuse(const std::string& what, const absl::Status& status) {
   return EXIT_FAILURE;
 }
 
+// The sync of the next commit covers it. A full disk is no reason not to start.
+void EnlargeWal(const std::string& directory) {
+  const absl::Status enlarged = sqlite::EnlargeInAdvance(
+      "", directory + "/" + SqliteDecisionLog::kFile + "-wal", SqliteDecisionLog::kUsualWalBytes);
+  if (enlarged.ok()) return;
+  Log(LogLevel::kWarning, "the decision log could not be enlarged in advance; it will be slower",
+      {{"reason", std::string(enlarged.message())}});
+}
+
 absl::StatusOr<std::unique_ptr<DecisionLog>> OpenLog(const Settings& settings,
                                                      const Cluster& cluster) {
   const std::string& directory = settings.server.data_dir;
@@ -44,6 +54,7 @@ absl::StatusOr<std::unique_ptr<DecisionLog>> OpenLog(const Settings& settings,
   absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> log =
       SqliteDecisionLog::Open(LogOptionsOf(settings));
   if (!log.ok()) return log.status();
+  EnlargeWal(directory);
   if (absl::Status status = (*log)->SetMembers(cluster.Members()); !status.ok()) return status;
   return std::unique_ptr<DecisionLog>(*std::move(log));
 }

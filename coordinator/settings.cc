@@ -111,7 +111,6 @@ SqliteDecisionLogOptions LogOptionsOf(const Settings& settings) {
   options.cluster_id = settings.server.cluster_id;
   options.least_free_bytes = static_cast<uint64_t>(settings.least_free_bytes);
   options.reserve_bytes = static_cast<uint64_t>(settings.reserve_bytes);
-  options.enlarge_in_advance = true;
   return options;
 }
 

@@ -8,8 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
-#include "common/logging.h"
-#include "common/sqlite/file.h"
 #include "coordinator/decision_keys.h"
 #include "coordinator/member_table.h"
 #include "coordinator/sqlite_rows.h"
@@ -46,11 +44,9 @@ CREATE TABLE outcome(
 constexpr int kPrunedPerCall = 512;
 // A checkpoint lets the WAL begin again in blocks that the file has already, which syncs faster
 // than growing it: so it comes early and is small, and earlier still when nobody waits.
-constexpr uint64_t kCheckpointBytes = 4 << 20;
+constexpr uint64_t kCheckpointBytes = SqliteDecisionLog::kUsualWalBytes - (1 << 20);
 constexpr uint64_t kIdleCheckpointBytes = 1 << 20;
 constexpr uint64_t kPageBytes = 4096;
-// The WAL's usual size: a checkpoint comes before it, and leaves the file as long as it is.
-constexpr int64_t kUsualWalBytes = kCheckpointBytes + (1 << 20);
 
 absl::Status OpenError(const std::string& path, const absl::Status& status) {
   const std::optional<sqlite::SqliteError> error = sqlite::SqliteError::FromStatus(status);
@@ -61,14 +57,6 @@ absl::Status OpenError(const std::string& path, const absl::Status& status) {
   }
   return absl::DataLossError(
       absl::StrCat("the decision log ", path, " cannot be used: ", std::string(status.message())));
-}
-
-// The sync of the next commit covers it. A full disk is no reason not to start.
-void EnlargeWal(const std::string& vfs, const std::string& path) {
-  const absl::Status enlarged = sqlite::EnlargeInAdvance(vfs, path, kUsualWalBytes);
-  if (enlarged.ok()) return;
-  Log(LogLevel::kWarning, "the decision log could not be enlarged in advance",
-      {{"reason", std::string(enlarged.message())}});
 }
 
 }  // namespace
@@ -92,7 +80,7 @@ struct SqliteDecisionLog::Statements {
 
 absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> SqliteDecisionLog::Open(
     const SqliteDecisionLogOptions& options) {
-  const std::string path = options.directory + "/decisions.db";
+  const std::string path = options.directory + "/" + kFile;
   sqlite::OpenOptions open_options;
   open_options.vfs = options.vfs;
   absl::StatusOr<std::unique_ptr<sqlite::Connection>> connection =
@@ -109,7 +97,6 @@ absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> SqliteDecisionLog::Open(
                : OpenError(path, status);
   }
   if (absl::Status status = log->Prepare(); !status.ok()) return OpenError(path, status);
-  if (options.enlarge_in_advance) EnlargeWal(options.vfs, path + "-wal");
   return log;
 }
 

@@ -23,9 +23,6 @@ struct SqliteDecisionLogOptions {
   // Less free space than this refuses new transactions; see SpaceReserve.
   uint64_t least_free_bytes = 64 << 20;
   uint64_t reserve_bytes = 16 << 20;
-  // Whether the file is given its usual size when it is opened, which makes the first decisions
-  // faster.
-  bool enlarge_in_advance = false;
 };
 
 // WAL with synchronous=FULL: one fdatasync a Write. While it is open no other process can open it.
@@ -33,6 +30,10 @@ class SqliteDecisionLog final : public DecisionLog {
  public:
   // The newest format that this code reads and writes.
   static constexpr int kFormat = 1;
+  // The database in the log's directory, and what its WAL grows to before a checkpoint lets it
+  // begin again: the file stays as long as it is.
+  static constexpr char kFile[] = "decisions.db";
+  static constexpr int64_t kUsualWalBytes = 5 << 20;
 
   // Makes the log if there is none. FAILED_PRECONDITION with both sides named when it is of another
   // cluster, of a newer format or in use; DATA_LOSS when it cannot be read.

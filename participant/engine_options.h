@@ -21,7 +21,8 @@ inline constexpr absl::Duration kCheckpointPause = absl::Milliseconds(5);
 inline constexpr int64_t kCheckpointInPauseBytes = int64_t{4} << 20;
 // ... and for none at all once it has this one.
 inline constexpr int64_t kCheckpointAtOnceBytes = int64_t{16} << 20;
-// What the WAL is given at a start: it starts over at kCheckpointAtOnceBytes, after the round at work.
+// What the WAL is given at a start: it starts over at kCheckpointAtOnceBytes, after the round at
+// work.
 inline constexpr int64_t kWalReserveBytes = kCheckpointAtOnceBytes + (int64_t{4} << 20);
 // Between two attempts to re-execute a round (rule R7).
 inline constexpr absl::Duration kReexecutionRetry = absl::Seconds(1);
