@@ -62,6 +62,9 @@ struct Error {
   std::optional<int> statement;
   std::optional<int> sqlite_code;
   std::optional<int> sqlite_extended_code;
+  // What a guard wanted, as "3", "1..", "..3" or "1..3", and what it found (kGuardFailed).
+  std::string expected_rows;
+  std::optional<int64_t> actual_rows;
   // The path of the wrong field of the request (kRequestInvalid).
   std::string field;
   // Set when the same call is worth a retry, this much later.

@@ -120,6 +120,16 @@ Value FromProto(const v1::Value& message) {
 
 namespace internal {
 
+std::optional<Guard> MakeGuard(const v1::Statement& message) {
+  if (!message.has_expect()) return std::nullopt;
+  const v1::RowExpectation& expect = message.expect();
+  Guard guard;
+  if (expect.has_rows()) guard = {expect.rows(), expect.rows()};
+  if (expect.has_min_rows()) guard.min_rows = expect.min_rows();
+  if (expect.has_max_rows()) guard.max_rows = expect.max_rows();
+  return guard;
+}
+
 Statement MakeStatement(std::string* sql, google::protobuf::RepeatedPtrField<v1::Value>* params,
                         google::protobuf::Map<std::string, v1::Value>* named_params) {
   Statement statement;
@@ -140,6 +150,15 @@ void ToProto(const Statement& statement, v1::Statement* message) {
   for (const Value& value : statement.params) ToProto(value, message->add_params());
   for (const auto& [name, value] : statement.named_params) {
     ToProto(value, &(*message->mutable_named_params())[name]);
+  }
+  if (!statement.guard) return;
+  const Guard any;
+  v1::RowExpectation* expect = message->mutable_expect();
+  if (statement.guard->min_rows != any.min_rows) {
+    expect->set_min_rows(static_cast<uint32_t>(statement.guard->min_rows));
+  }
+  if (statement.guard->max_rows != any.max_rows) {
+    expect->set_max_rows(static_cast<uint32_t>(statement.guard->max_rows));
   }
 }
 

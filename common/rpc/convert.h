@@ -5,6 +5,7 @@
 #ifndef LOCKSTEP_COMMON_RPC_CONVERT_H_
 #define LOCKSTEP_COMMON_RPC_CONVERT_H_
 
+#include <optional>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -59,14 +60,17 @@ BranchVote FromProto(v1::BranchVote&& message);
 // Implementation.
 
 namespace internal {
+std::optional<Guard> MakeGuard(const v1::Statement& message);
 Statement MakeStatement(std::string* sql, google::protobuf::RepeatedPtrField<v1::Value>* params,
                         google::protobuf::Map<std::string, v1::Value>* named_params);
 }  // namespace internal
 
 template <typename Message>
 Statement StatementOf(Message* message) {
-  return internal::MakeStatement(message->mutable_sql(), message->mutable_params(),
-                                 message->mutable_named_params());
+  Statement statement = internal::MakeStatement(message->mutable_sql(), message->mutable_params(),
+                                                message->mutable_named_params());
+  if constexpr (requires { message->expect(); }) statement.guard = internal::MakeGuard(*message);
+  return statement;
 }
 
 }  // namespace lockstep::rpc

@@ -103,6 +103,8 @@ google::rpc::ErrorInfo InfoOf(const Error& error) {
   put_number("statement", error.statement);
   put_number("sqlite_code", error.sqlite_code);
   put_number("sqlite_extended_code", error.sqlite_extended_code);
+  put_text("expected_rows", error.expected_rows);
+  if (error.actual_rows) metadata["actual_rows"] = std::to_string(*error.actual_rows);
   return info;
 }
 
@@ -142,6 +144,9 @@ Error ErrorOf(const google::rpc::ErrorInfo& info, Reason reason) {
   error.statement = number("statement");
   error.sqlite_code = number("sqlite_code");
   error.sqlite_extended_code = number("sqlite_extended_code");
+  error.expected_rows = text("expected_rows");
+  int64_t rows = 0;
+  if (absl::SimpleAtoi(text("actual_rows"), &rows)) error.actual_rows = rows;
   return error;
 }
 

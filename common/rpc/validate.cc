@@ -85,6 +85,22 @@ Violation ValidateSql(const Message& message, const Place& place, const RequestL
   return std::nullopt;
 }
 
+Violation ValidateGuard(const v1::Statement& statement, const Place& place) {
+  if (!statement.has_expect()) return std::nullopt;
+  const v1::RowExpectation& expect = statement.expect();
+  if (expect.has_rows() && (expect.has_min_rows() || expect.has_max_rows())) {
+    return Invalid(place, "expect.rows", "and min_rows or max_rows are both set; give one of them");
+  }
+  if (!expect.has_rows() && !expect.has_min_rows() && !expect.has_max_rows()) {
+    return Invalid(place, "expect", "is empty; give rows, min_rows or max_rows");
+  }
+  if (expect.has_min_rows() && expect.has_max_rows() && expect.min_rows() > expect.max_rows()) {
+    return Invalid(place, "expect.min_rows",
+                   "is above max_rows: no number of rows is between them");
+  }
+  return std::nullopt;
+}
+
 template <typename Request>
 Violation ValidateSize(const Request& request, const RequestLimits& limits) {
   const size_t bytes = request.ByteSizeLong();
@@ -138,7 +154,7 @@ Violation ValidateStatements(const google::protobuf::RepeatedPtrField<v1::Statem
   }
   for (int i = 0; i < statements.size(); ++i) {
     const Place place{.operation = operation, .statement = i};
-    if (statements[i].has_expect()) return Invalid(place, "expect", kNotAvailable);
+    if (auto violation = ValidateGuard(statements[i], place)) return violation;
     if (auto violation = ValidateSql(statements[i], place, limits)) return violation;
   }
   return std::nullopt;

@@ -191,10 +191,13 @@ FailurePtr BranchExecutor::RunStatement(const Statement& statement, bool want_ro
   // Without a change changes() still tells of an earlier statement.
   if (writer_->total_changes() != changes_before) result->rows_affected = writer_->changes();
   result->last_insert_rowid = writer_->last_insert_rowid();
+  const bool returns_rows = cached->statement.column_count() > 0;
   if ((tags & kChangesSchema) != 0) {
     if (FailurePtr unseen = NoteSchemaChange()) return unseen;
   }
-  return CheckAfterStatement();
+  failure = CheckAfterStatement();
+  if (failure != nullptr || !statement.guard) return failure;
+  return CheckGuard(*statement.guard, returns_rows ? result->rows_returned : result->rows_affected);
 }
 
 FailurePtr BranchExecutor::CheckAfterStatement() {

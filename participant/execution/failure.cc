@@ -1,6 +1,7 @@
 #include "participant/execution/failure.h"
 
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -67,6 +68,23 @@ FailurePtr MakeFailure(Reason reason, const std::string& message) {
   auto failure = std::make_unique<Error>();
   failure->reason = reason;
   failure->message = MakeValidUtf8(message);
+  return failure;
+}
+
+FailurePtr CheckGuard(const Guard& guard, int64_t rows) {
+  if (guard.Allows(rows)) return nullptr;
+  const bool has_least = guard.min_rows > 0;
+  const bool has_most = guard.max_rows != Guard().max_rows;
+  std::string expected = absl::StrCat(guard.min_rows);
+  if (guard.min_rows != guard.max_rows) {
+    expected = absl::StrCat(has_least ? expected : "", "..");
+    if (has_most) absl::StrAppend(&expected, guard.max_rows);
+  }
+  FailurePtr failure = MakeFailure(
+      Reason::kGuardFailed,
+      absl::StrCat("the guard wants ", expected, " rows, and the statement had ", rows));
+  failure->expected_rows = std::move(expected);
+  failure->actual_rows = rows;
   return failure;
 }
 

@@ -2,11 +2,13 @@
 #ifndef LOCKSTEP_PARTICIPANT_EXECUTION_FAILURE_H_
 #define LOCKSTEP_PARTICIPANT_EXECUTION_FAILURE_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "common/error.h"
 #include "common/sqlite/error.h"
+#include "common/value.h"
 
 namespace lockstep::participant {
 
@@ -15,6 +17,9 @@ using FailurePtr = std::unique_ptr<Error>;
 
 // `message` becomes valid UTF-8.
 FailurePtr MakeFailure(Reason reason, const std::string& message);
+
+// Null if the guard allows this number of rows, else GUARD_FAILED with both.
+FailurePtr CheckGuard(const Guard& guard, int64_t rows);
 
 // When SQLite failed: to tell names in its SQL from values of parameters in its message.
 enum class Phase { kPrepare, kStep };

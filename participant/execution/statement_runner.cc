@@ -194,6 +194,7 @@ FailurePtr StatementRunner::StepToEnd(sqlite::Statement* statement, bool want_ro
   // Now, since the first step prepares the statement again if the schema has another form.
   if (want_rows && stepped != sqlite::StepResult::kFailed) AddColumns(*statement, result);
   while (stepped == sqlite::StepResult::kRow) {
+    ++result->rows_returned;
     if (want_rows) {
       if (FailurePtr failure = AddRow(*statement, bytes_left, result)) return failure;
     }

@@ -225,5 +225,19 @@ TEST(ConvertTest, AffectedRowsThatDoNotFitStayAtTheHighestNumber) {
   EXPECT_EQ(message.rows_affected(), std::numeric_limits<uint32_t>::max());
 }
 
+TEST(ConvertTest, AGuardIsTheSameOnTheWire) {
+  v1::Statement message;
+  EXPECT_FALSE(FromProto(v1::Statement(message)).guard);
+  message.mutable_expect()->set_rows(0);
+  EXPECT_EQ(FromProto(v1::Statement(message)).guard, (Guard{0, 0}));
+  for (const Guard& guard : {Guard{3, 3}, Guard{0, 3}, Guard{3, Guard().max_rows}, Guard{0, 0}}) {
+    Statement statement;
+    statement.guard = guard;
+    message.Clear();
+    ToProto(statement, &message);
+    EXPECT_EQ(FromProto(std::move(message)).guard, guard);
+  }
+}
+
 }  // namespace
 }  // namespace lockstep::rpc

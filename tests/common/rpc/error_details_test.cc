@@ -63,6 +63,8 @@ Error FullError() {
   error.statement = 3;
   error.sqlite_code = 19;
   error.sqlite_extended_code = 2067;
+  error.expected_rows = "1..3";
+  error.actual_rows = 0;
   return error;
 }
 
@@ -77,6 +79,8 @@ void ExpectEqual(const Error& a, const Error& b) {
   EXPECT_EQ(a.statement, b.statement);
   EXPECT_EQ(a.sqlite_code, b.sqlite_code);
   EXPECT_EQ(a.sqlite_extended_code, b.sqlite_extended_code);
+  EXPECT_EQ(a.expected_rows, b.expected_rows);
+  EXPECT_EQ(a.actual_rows, b.actual_rows);
   EXPECT_EQ(a.field, b.field);
   EXPECT_EQ(a.retry_delay, b.retry_delay);
 }
@@ -132,6 +136,8 @@ TEST(ErrorDetailsTest, TheDetailsAreThePublicMessages) {
   EXPECT_EQ(info.metadata().at("statement"), "3");
   EXPECT_EQ(info.metadata().at("sqlite_code"), "19");
   EXPECT_EQ(info.metadata().at("sqlite_extended_code"), "2067");
+  EXPECT_EQ(info.metadata().at("expected_rows"), "1..3");
+  EXPECT_EQ(info.metadata().at("actual_rows"), "0");
   google::rpc::BadRequest bad_request;
   ASSERT_TRUE(status.details(1).UnpackTo(&bad_request));
   EXPECT_EQ(bad_request.field_violations(0).field(), "a.b");

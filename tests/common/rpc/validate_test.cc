@@ -79,11 +79,25 @@ TEST(ValidateTest, NanIsRefusedInfinityIsNot) {
                 "operations[0].statements[0].named_params[\"a\"]");
 }
 
+TEST(ValidateTest, AGuardSaysOneThingAndOneThatCanBeMet) {
+  auto request = ValidRequest();
+  v1::RowExpectation* expect =
+      request.mutable_operations(0)->mutable_statements(0)->mutable_expect();
+  ExpectInvalid(ValidateRequest(request, kLimits), "operations[0].statements[0].expect");
+  expect->set_rows(0);
+  EXPECT_FALSE(ValidateRequest(request, kLimits).has_value());
+  expect->set_max_rows(1);
+  ExpectInvalid(ValidateRequest(request, kLimits), "operations[0].statements[0].expect.rows");
+  expect->clear_rows();
+  EXPECT_FALSE(ValidateRequest(request, kLimits).has_value());
+  expect->set_min_rows(1);
+  EXPECT_FALSE(ValidateRequest(request, kLimits).has_value());
+  expect->set_min_rows(2);
+  ExpectInvalid(ValidateRequest(request, kLimits), "operations[0].statements[0].expect.min_rows");
+}
+
 TEST(ValidateTest, WhatIsNotAvailableYetIsRefusedNotIgnored) {
   auto request = ValidRequest();
-  request.mutable_operations(0)->mutable_statements(0)->mutable_expect();
-  ExpectInvalid(ValidateRequest(request, kLimits), "operations[0].statements[0].expect");
-  request = ValidRequest();
   request.set_request_id("a");
   ExpectInvalid(ValidateRequest(request, kLimits), "request_id");
   request = ValidRequest();

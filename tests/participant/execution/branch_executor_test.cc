@@ -42,6 +42,65 @@ TEST(BranchExecutorTest, ANoLeavesNothingAndOtherBranchesStay) {
   EXPECT_EQ(database.Read("SELECT group_concat(id) FROM account"), Value(std::string("1,3")));
 }
 
+Branch Guarded(const std::string& sql, const Guard& guard) {
+  Statement statement{sql, {}, {}};
+  statement.guard = guard;
+  return TestDatabase::BranchOf(std::vector<Statement>{statement});
+}
+
+TEST(BranchExecutorTest, AGuardCountsRowsAffectedOrReturned) {
+  TestDatabase database;
+  database.Run("CREATE TABLE account(id INTEGER PRIMARY KEY, balance INTEGER)");
+  EXPECT_YES(database.Run(Guarded("INSERT INTO account VALUES(1, 5), (2, 5), (3, 0)", {3, 3})));
+  EXPECT_YES(database.Run(Guarded("SELECT id FROM account WHERE balance > 0", {2, 2})));
+  EXPECT_YES(database.Run(Guarded("SELECT id FROM account WHERE balance > 9", {0, 0})));
+  EXPECT_YES(database.Run(Guarded("UPDATE account SET balance = 1 WHERE id = 4", {0, 0})));
+  EXPECT_YES(database.Run(Guarded("DELETE FROM account WHERE id > 1 RETURNING id", {1, 2})));
+  EXPECT_YES(database.Run(
+      Guarded("INSERT INTO account VALUES(1, 0) ON CONFLICT DO NOTHING RETURNING id", {0, 0})));
+  EXPECT_YES(database.Run(Guarded("CREATE TABLE other(id)", {0, 0})));
+}
+
+TEST(BranchExecutorTest, AGuardThatFailsIsANoWithBothNumbersAndLeavesNothing) {
+  TestDatabase database;
+  database.Run("CREATE TABLE account(id INTEGER PRIMARY KEY, balance INTEGER)");
+  database.Run("INSERT INTO account VALUES(1, 5), (2, 5)");
+  const struct {
+    Guard guard;
+    const char* expected;
+  } kCases[] = {{{3, 3}, "3"},
+                {{3, Guard().max_rows}, "3.."},
+                {{0, 1}, "..1"},
+                {{0, 0}, "0"},
+                {{3, 9}, "3..9"}};
+  for (const auto& [guard, expected] : kCases) {
+    for (const char* sql : {"UPDATE account SET balance = 0", "SELECT * FROM account",
+                            "DELETE FROM account RETURNING *"}) {
+      const ExecutedBranch no = database.Run(Guarded(sql, guard));
+      EXPECT_NO(no, Reason::kGuardFailed);
+      EXPECT_FALSE(no.transaction_lost);
+      EXPECT_EQ(no.vote.error->expected_rows, expected);
+      EXPECT_EQ(no.vote.error->actual_rows, 2);
+      EXPECT_EQ(no.vote.error->statement, 0);
+    }
+  }
+  EXPECT_EQ(database.Read("SELECT sum(balance) FROM account"), Value(int64_t{10}));
+}
+
+// A backup keeps no rows, and re-execution none at all: both judge as the master did.
+TEST(BranchExecutorTest, AGuardCountsRowsThatNobodyWants) {
+  TestDatabase database;
+  database.Run("CREATE TABLE account(id)");
+  database.Run("INSERT INTO account VALUES(1), (2)");
+  Branch branch = Guarded("SELECT * FROM account", {2, 2});
+  branch.want_rows = false;
+  EXPECT_YES(database.Run(branch));
+  database.Begin();
+  EXPECT_YES(database.Execute(branch, ExecutionMode::kAgain));
+  branch.operations[0].statements[0].guard = Guard{3, 3};
+  EXPECT_NO(database.Execute(branch), Reason::kGuardFailed);
+}
+
 // The executor does not see a round that is rolled back after its votes.
 TEST(BranchExecutorTest, CachedStatementsOutliveARoundThatIsRolledBack) {
   TestDatabase database;
