@@ -57,11 +57,22 @@ StartState StartStateOf(Term term, RecoveredState recovered, uint64_t random_see
 // Hands decisions to the log's thread, which is made after the engine.
 class Coordinator::Sink final : public DecisionSink {
  public:
+  explicit Sink(Coordinator* coordinator) : coordinator_(coordinator) {}
   void Connect(DecisionLogThread* log) { log_ = log; }
   void Append(std::vector<Decision> decisions) override { log_->Append(std::move(decisions)); }
   void WriteLater(LogBatch batch) override { log_->WriteLater(std::move(batch)); }
+  void FindAnswer(TransactionHandle transaction, const RequestTry& request,
+                  const Rounds& rounds) override {
+    log_->FindAnswer(request.id, rounds, request.keep_until,
+                     [this, transaction](absl::StatusOr<std::optional<StoredAnswer>> found) {
+                       // An error is never taken for "not found" (R16): it ends the process.
+                       LOCKSTEP_CHECK(found.ok(), std::string(found.status().message()));
+                       coordinator_->Post(AnswerLookedUp{transaction, *std::move(found)});
+                     });
+  }
 
  private:
+  Coordinator* const coordinator_;
   DecisionLogThread* log_ = nullptr;
 };
 
@@ -76,21 +87,27 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Make(const Cluster* cl
   absl::StatusOr<RecoveredState> recovered = log->Recover();
   if (!recovered.ok()) return recovered.status();
   Log(LogLevel::kInfo, "the decision log is read",
-      {{"term", *term}, {"log_id", log->log_id()}, {"open_decisions", recovered->open.size()}});
+      {{"term", *term},
+       {"log_id", log->log_id()},
+       {"open_decisions", recovered->open.size()},
+       {"request_ids", recovered->requests.size()}});
+  RequestIndex requests = std::move(recovered->requests);
   StartState start = StartStateOf(*term, *std::move(recovered), options.random_seed);
-  return std::unique_ptr<Coordinator>(
-      new Coordinator(cluster, clock, std::move(links), std::move(log), options, std::move(start)));
+  return std::unique_ptr<Coordinator>(new Coordinator(cluster, clock, std::move(links),
+                                                      std::move(log), options, std::move(start),
+                                                      std::move(requests)));
 }
 
 Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, ParticipantLinks links,
                          std::unique_ptr<DecisionLog> log, const CoordinatorOptions& options,
-                         StartState start)
+                         StartState start, RequestIndex requests)
     : cluster_(cluster),
       clock_(clock),
       term_(start.term),
       start_time_(clock->WallNow()),
+      log_id_(log->log_id()),
       links_(std::move(links)),
-      sink_(std::make_unique<Sink>()) {
+      sink_(std::make_unique<Sink>(this)) {
   EngineOutside outside;
   outside.cluster = cluster_;
   outside.clock = clock_;
@@ -102,8 +119,9 @@ Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, Participant
   outside.on_fatal = [](const std::string& reason) { EndProcess(reason); };
   EngineOptions engine_options{.log_id = log->log_id(),
                                .slow_transaction = options.slow_transaction};
-  engine_ = std::make_unique<Engine>(std::move(outside), std::move(engine_options),
-                                     ConfigOf(*cluster_, options), std::move(start));
+  engine_ =
+      std::make_unique<Engine>(std::move(outside), std::move(engine_options),
+                               ConfigOf(*cluster_, options), std::move(start), std::move(requests));
   actor_ = std::make_unique<Actor<Message>>(
       "coordinator", options.mailbox_capacity, kReservedPlaces,
       [this](std::vector<Message>& batch) { engine_->Handle(batch); }, kTickInterval,
@@ -113,6 +131,8 @@ Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, Participant
     Post(DecisionsDurable{std::move(rounds)});
   };
   listener.on_space = [this](bool is_short) { Post(SpaceChanged{is_short}); };
+  listener.on_answers = [this](bool are_full) { Post(AnswersChanged{are_full}); };
+  listener.on_forgotten = [this](ForgottenAnswers forgotten) { Post(std::move(forgotten)); };
   log_ =
       std::make_unique<DecisionLogThread>(std::move(log), clock_, options.log, std::move(listener));
   sink_->Connect(log_.get());
@@ -156,6 +176,12 @@ bool Coordinator::Run(Task task) { return actor_->Push(Message(std::move(task)))
 void Coordinator::FindOutcome(TransactionId id,
                               absl::AnyInvocable<void(absl::StatusOr<LoggedOutcome>)> answer) {
   log_->FindOutcome(id, std::move(answer));
+}
+
+void Coordinator::FindAnswer(
+    const RequestTry& request, Rounds rounds,
+    absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer) {
+  log_->FindAnswer(request.id, std::move(rounds), absl::UnixEpoch(), std::move(answer));
 }
 
 void Coordinator::Post(Message message) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,10 @@ class Coordinator {
   void FindOutcome(TransactionId id,
                    absl::AnyInvocable<void(absl::StatusOr<LoggedOutcome>)> answer);
 
+  // The same for the answer of a request_id, in these rounds.
+  void FindAnswer(const RequestTry& request, Rounds rounds,
+                  absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer);
+
   // Refuses new transactions and those that wait; those in a round come to their end.
   void Refuse();
   // Waits until what was in a round is decided, answered and delivered, at most `grace`; then ends
@@ -75,14 +80,15 @@ class Coordinator {
   const Cluster& cluster() const { return *cluster_; }
   const Clock& clock() const { return *clock_; }
   Term term() const { return term_; }
+  const std::string& log_id() const { return log_id_; }
   absl::Time start_time() const { return start_time_; }
 
  private:
   class Sink;
 
   Coordinator(const Cluster* cluster, const Clock* clock, ParticipantLinks links,
-              std::unique_ptr<DecisionLog> log, const CoordinatorOptions& options,
-              StartState start);
+              std::unique_ptr<DecisionLog> log, const CoordinatorOptions& options, StartState start,
+              RequestIndex requests);
   void Post(Message message);
   void OnIdle();
 
@@ -90,6 +96,7 @@ class Coordinator {
   const Clock* const clock_;
   const Term term_;
   const absl::Time start_time_;
+  const std::string log_id_;
 
   std::mutex mutex_;
   std::condition_variable idle_changed_;

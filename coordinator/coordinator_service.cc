@@ -7,10 +7,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/check.h"
 #include "common/rpc/convert.h"
 #include "coordinator/cluster_status.h"
 #include "coordinator/endings.h"
 #include "coordinator/reader.h"
+#include "coordinator/request_try.h"
 #include "coordinator/transaction.h"
 #include "lockstep/v1/coordinator.grpc.pb.h"
 
@@ -47,6 +49,30 @@ Error UnknownTransaction(const std::string& transaction_id) {
   return error;
 }
 
+Error UnknownRequest(const RequestTry& request) {
+  Error error;
+  error.reason = Reason::kTransactionUnknown;
+  error.message = absl::StrCat(
+      "No committed or running transaction has the request_id ", request.id,
+      ", which does not mean that none ever was: answers are kept for an hour, or until their "
+      "expire_time. ",
+      request.attempt > 0
+          ? absl::StrCat("No attempt below ", request.attempt,
+                         " is taken from now on; send it again "
+                         "with that one to run it.")
+          : "Ask with an attempt to keep earlier ones from running, or send it again.");
+  return error;
+}
+
+Error LogUnreadable(const absl::Status& status) {
+  Error error;
+  error.reason = Reason::kOutcomeUnknown;
+  error.outcome = FailureOutcome::kUnknown;
+  error.message = absl::StrCat(
+      "The decision log could not be read: ", std::string(status.message()), "; ask again later.");
+  return error;
+}
+
 Error MalformedId() {
   Error error;
   error.reason = Reason::kRequestInvalid;
@@ -77,7 +103,11 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
     if (!timeout.ok()) return call.Fail(timeout.error());
     Result<std::unique_ptr<Transaction>> made = MakeTransaction(request, coordinator_->cluster());
     if (!made.ok()) return call.Fail(made.error());
+    Result<std::optional<RequestTry>> its =
+        RequestTryOf(request, coordinator_->log_id(), coordinator_->clock().WallNow());
+    if (!its.ok()) return call.Fail(its.error());
     std::unique_ptr<Transaction> transaction = std::move(made).value();
+    transaction->request = std::move(its).value();
     transaction->arrived = coordinator_->clock().MonotonicNow();
     transaction->deadline = transaction->arrived + *timeout;
     transaction->done = [call = std::move(call)](Result<v1::ExecuteResponse> result) mutable {
@@ -117,6 +147,7 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
     if (std::optional<Error> error = rpc::ValidateRequest(call.request(), limits_)) {
       return call.Fail(*error);
     }
+    if (!call.request().request_id().empty()) return GetRequest(std::move(call));
     const std::optional<TransactionId> id = ParseTransactionId(call.request().transaction_id());
     if (!id) return call.Fail(MalformedId());
     // Asked of the coordinator's thread first: what it does not run any more, the log has.
@@ -158,6 +189,69 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
   }
 
  private:
+  void GetRequest(TransactionCall call) {
+    RequestTry request =
+        RequestTryOf(call.request(), coordinator_->log_id(), coordinator_->clock().WallNow());
+    auto shared = std::make_shared<TransactionCall>(std::move(call));
+    const bool accepted = coordinator_->Run(
+        [self = shared_from_this(), shared, request = std::move(request)](Engine& engine) mutable {
+          self->AskForRequest(std::move(*shared), std::move(request), engine);
+        });
+    if (!accepted && shared->pending()) shared->Fail(Stopping());
+  }
+
+  void AskForRequest(TransactionCall call, RequestTry request, Engine& engine) {
+    bool has_room = false;
+    RequestTable::Standing standing = engine.AskForRequest(request, &has_room);
+    if (!has_room) return call.Fail(TooManyAttempts(engine.remembered_attempts()));
+    if (standing.in_flight) {
+      v1::GetTransactionResponse response;
+      response.set_transaction_id(ToString(engine.IdOf(standing.first)));
+      response.set_outcome(v1::OUTCOME_IN_PROGRESS);
+      return call.Finish(response);
+    }
+    if (standing.rounds.empty()) return AnswerUncommitted(std::move(call), request, standing);
+    coordinator_->FindAnswer(request, standing.rounds,
+                             [self = shared_from_this(), call = std::move(call), request,
+                              standing](absl::StatusOr<std::optional<StoredAnswer>> found) mutable {
+                               if (!found.ok()) return call.Fail(LogUnreadable(found.status()));
+                               if (!*found)
+                                 return AnswerUncommitted(std::move(call), request, standing);
+                               self->AnswerCommitted(std::move(call), **found);
+                             });
+  }
+
+  static void AnswerUncommitted(TransactionCall call, const RequestTry& request,
+                                const RequestTable::Standing& standing) {
+    if (!standing.aborted) return call.Fail(UnknownRequest(request));
+    v1::GetTransactionResponse response;
+    response.set_outcome(v1::OUTCOME_ABORTED);
+    call.Finish(response);
+  }
+
+  // With what the log knows of the transaction, as long as it does.
+  void AnswerCommitted(TransactionCall call, const StoredAnswer& stored) {
+    v1::GetTransactionResponse response;
+    v1::ExecuteResponse* answer = response.mutable_answer();
+    LOCKSTEP_CHECK(answer->ParseFromString(stored.answer), "a stored answer cannot be read");
+    answer->set_deduplicated(true);
+    response.set_transaction_id(answer->transaction_id());
+    response.set_outcome(v1::OUTCOME_COMMITTED);
+    const std::optional<TransactionId> id = ParseTransactionId(answer->transaction_id());
+    LOCKSTEP_CHECK(id, "a stored answer without a transaction");
+    coordinator_->FindOutcome(*id, [call = std::move(call), response = std::move(response)](
+                                       absl::StatusOr<LoggedOutcome> outcome) mutable {
+      if (!outcome.ok()) return call.Fail(LogUnreadable(outcome.status()));
+      if (outcome->kind == LoggedOutcome::Kind::kCommitted) AddRecorded(*outcome, &response);
+      call.Finish(response);
+    });
+  }
+
+  static void AddRecorded(const LoggedOutcome& outcome, v1::GetTransactionResponse* response) {
+    rpc::ToProto(outcome.decide_time, response->mutable_decide_time());
+    for (const std::string& database : outcome.databases) response->add_databases(database);
+  }
+
   void AnswerQuery(QueryCall call, Result<ReadAnswer> answer) {
     if (!answer.ok()) return call.Fail(answer.error());
     v1::QueryResponse response;
@@ -189,9 +283,8 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
   static void AnswerOutcome(TransactionCall call, TransactionId id,
                             const absl::StatusOr<LoggedOutcome>& outcome) {
     if (!outcome.ok()) {
-      Error error = OutcomeUnknown(id);
-      error.message = absl::StrCat("The decision log could not be read: ",
-                                   std::string(outcome.status().message()));
+      Error error = LogUnreadable(outcome.status());
+      error.transaction_id = ToString(id);
       return call.Fail(error);
     }
     if (outcome->kind == LoggedOutcome::Kind::kForgotten) {
@@ -202,8 +295,7 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
     response.set_outcome(v1::OUTCOME_ABORTED);
     if (outcome->kind == LoggedOutcome::Kind::kCommitted) {
       response.set_outcome(v1::OUTCOME_COMMITTED);
-      rpc::ToProto(outcome->decide_time, response.mutable_decide_time());
-      for (const std::string& database : outcome->databases) response.add_databases(database);
+      AddRecorded(*outcome, &response);
     }
     call.Finish(response);
   }

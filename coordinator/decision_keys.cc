@@ -46,6 +46,11 @@ absl::Status CheckBody(RoundId round, const std::string& body, int64_t checksum)
       absl::StrCat("the decision record of round ", round.value(), " is damaged"));
 }
 
+RequestKey RequestKeyOf(const std::string& log_id, std::string_view request_id) {
+  const uint64_t seed = XXH3_64bits(log_id.data(), log_id.size());
+  return XXH3_64bits_withSeed(request_id.data(), request_id.size(), seed);
+}
+
 std::string DrawLogId() {
   std::random_device device;
   std::string id;

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "common/round_id.h"
+#include "coordinator/protocol/request_table.h"
 #include "coordinator/transaction_id.h"
 
 namespace lockstep::coordinator {
@@ -25,6 +27,9 @@ std::vector<int64_t> BucketsOf(const std::vector<TransactionId>& ids);
 int64_t ChecksumOf(RoundId round, const std::string& body);
 // DATA_LOSS when they do not belong together.
 absl::Status CheckBody(RoundId round, const std::string& body, int64_t checksum);
+
+// Different in each log, so that nobody can choose ids that share a key.
+RequestKey RequestKeyOf(const std::string& log_id, std::string_view request_id);
 
 // 32 hexadecimal digits from the system's randomness.
 std::string DrawLogId();

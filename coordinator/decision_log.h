@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/round_id.h"
+#include "coordinator/protocol/request_table.h"
 #include "coordinator/protocol/types.h"
 #include "coordinator/transaction_id.h"
 
@@ -36,6 +37,16 @@ struct DecidedTransaction {
   absl::InlinedVector<DatabaseIndex, 4> databases;
 };
 
+// What a committed request_id is answered with, as long as it is kept (rule R18).
+struct StoredAnswer {
+  std::string request_id;
+  RequestKey key = 0;
+  BodyHash body;
+  absl::Time keep_until;
+  RoundId round;       // that committed it
+  std::string answer;  // a serialized ExecuteResponse
+};
+
 // The outcome of a round that keeps at least one branch (rule R12).
 struct Decision {
   RoundId round;
@@ -43,6 +54,7 @@ struct Decision {
   std::vector<DecidedTransaction> transactions;  // only the committed ones, in the round's order
   absl::Time decide_time;
   absl::Time latest_clock;  // the latest instant that a transaction of the round saw (R23)
+  std::vector<StoredAnswer> answers;  // of those transactions that have a request_id
 };
 
 // What a new term starts from.
@@ -50,6 +62,13 @@ struct RecoveredState {
   std::vector<KeptDecision> open;       // those not forgotten, in the order of rounds
   std::vector<RoundId> durable_rounds;  // of each member: the last one recorded (R22)
   absl::Time clock_floor;               // no transaction may see an earlier instant (R23)
+  RequestIndex requests;                // every committed request_id that is kept (R18)
+};
+
+// Answers that are kept no longer.
+struct ForgottenAnswers {
+  RoundId round;
+  std::vector<RequestKey> keys;
 };
 
 // What is written together, with one sync.
@@ -102,6 +121,18 @@ class DecisionLog {
 
   // Exact for every transaction that is not running now.
   virtual absl::StatusOr<LoggedOutcome> FindOutcome(TransactionId id) = 0;
+
+  // The answer of a committed request_id, looked for in these rounds; from now on it is kept until
+  // `keep_until`, durably, if that is later than before.
+  virtual absl::StatusOr<std::optional<StoredAnswer>> FindAnswer(const std::string& request_id,
+                                                                 const Rounds& rounds,
+                                                                 absl::Time keep_until) = 0;
+
+  // Drops the answers of rounds of which none is to be kept at `now`, a bounded number a call.
+  virtual absl::StatusOr<std::vector<ForgottenAnswers>> PruneAnswers(absl::Time now) = 0;
+
+  // What the kept answers take.
+  virtual uint64_t answer_bytes() const = 0;
 
   // Drops outcomes decided before `keep_since` whose decisions are forgotten, a bounded number a
   // call, and moves the horizon past them. Returns how many were dropped.

@@ -45,6 +45,12 @@ void DecisionLogThread::FindOutcome(
   Push(OutcomeQuestion{id, std::move(answer)});
 }
 
+void DecisionLogThread::FindAnswer(
+    std::string request_id, Rounds rounds, absl::Time keep_until,
+    absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer) {
+  Push(AnswerQuestion{std::move(request_id), std::move(rounds), keep_until, std::move(answer)});
+}
+
 void DecisionLogThread::Stop() {
   actor_.Stop();
   // The thread is gone, so its state is this thread's now.
@@ -74,8 +80,10 @@ void DecisionLogThread::Take(Command& command) {
     lazy_.forget.insert(lazy_.forget.end(), later->forget.begin(), later->forget.end());
     lazy_.durable_rounds.insert(lazy_.durable_rounds.end(), later->durable_rounds.begin(),
                                 later->durable_rounds.end());
+  } else if (auto* question = std::get_if<OutcomeQuestion>(&command)) {
+    questions_.push_back(std::move(*question));
   } else {
-    questions_.push_back(std::move(std::get<OutcomeQuestion>(command)));
+    answer_questions_.push_back(std::move(std::get<AnswerQuestion>(command)));
   }
   if (lazy_was_empty && !lazy_.empty()) lazy_since_ = clock_->MonotonicNow();
 }
@@ -110,6 +118,10 @@ void DecisionLogThread::WriteLazy() {
 void DecisionLogThread::Answer() {
   for (OutcomeQuestion& question : questions_) question.answer(log_->FindOutcome(question.id));
   questions_.clear();
+  for (AnswerQuestion& question : answer_questions_) {
+    question.answer(log_->FindAnswer(question.request_id, question.rounds, question.keep_until));
+  }
+  answer_questions_.clear();
 }
 
 void DecisionLogThread::AskForSpace() {
@@ -118,10 +130,21 @@ void DecisionLogThread::AskForSpace() {
   space_asked_ = now;
   // Old outcomes go a few at a time, so that they never hold up a decision for long.
   Require(log_->Prune(clock_->WallNow() - options_.outcome_lifetime).status(), "drop old outcomes");
+  DropOldAnswers();
   const bool is_short = log_->SpaceIsShort();
   if (is_short == space_is_short_) return;
   space_is_short_ = is_short;
   listener_.on_space(is_short);
+}
+
+void DecisionLogThread::DropOldAnswers() {
+  absl::StatusOr<std::vector<ForgottenAnswers>> forgotten = log_->PruneAnswers(clock_->WallNow());
+  Require(forgotten.status(), "drop old answers");
+  for (ForgottenAnswers& of_a_round : *forgotten) listener_.on_forgotten(std::move(of_a_round));
+  const bool are_full = log_->answer_bytes() > options_.most_answer_bytes;
+  if (are_full == answers_are_full_) return;
+  answers_are_full_ = are_full;
+  listener_.on_answers(are_full);
 }
 
 void DecisionLogThread::Idle() {

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -22,12 +24,18 @@ struct DecisionLogListener {
   absl::AnyInvocable<void(std::vector<RoundId> rounds)> on_durable;
   // Whether new transactions must be refused from now on for want of space; told when it changes.
   absl::AnyInvocable<void(bool is_short)> on_space;
+  // Whether the answers take all the space that they may; told when it changes.
+  absl::AnyInvocable<void(bool are_full)> on_answers = [](bool) {};
+  // These answers are not kept any more.
+  absl::AnyInvocable<void(ForgottenAnswers)> on_forgotten = [](ForgottenAnswers) {};
 };
 
 struct DecisionLogThreadOptions {
   // Longer than the hour that is promised, by what a transaction may last: what was aborted at the
   // end of its life is told by the records of its neighbours, that were decided earlier.
   absl::Duration outcome_lifetime = absl::Minutes(65);
+  // What the answers of request_ids may take.
+  uint64_t most_answer_bytes = uint64_t{4} << 30;
   // How long what needs no sync of its own may wait for a decision to ride along with.
   absl::Duration lazy_delay = absl::Milliseconds(200);
 };
@@ -51,6 +59,10 @@ class DecisionLogThread {
   void FindOutcome(TransactionId id,
                    absl::AnyInvocable<void(absl::StatusOr<LoggedOutcome>)> answer);
 
+  // The same for the answer of a request_id; see DecisionLog::FindAnswer.
+  void FindAnswer(std::string request_id, Rounds rounds, absl::Time keep_until,
+                  absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer);
+
   // Writes what was given, the lazy part too, and ends the thread.
   void Stop();
 
@@ -59,7 +71,13 @@ class DecisionLogThread {
     TransactionId id;
     absl::AnyInvocable<void(absl::StatusOr<LoggedOutcome>)> answer;
   };
-  using Command = std::variant<std::vector<Decision>, LogBatch, OutcomeQuestion>;
+  struct AnswerQuestion {
+    std::string request_id;
+    Rounds rounds;
+    absl::Time keep_until;
+    absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer;
+  };
+  using Command = std::variant<std::vector<Decision>, LogBatch, OutcomeQuestion, AnswerQuestion>;
 
   void Push(Command command);
   void Handle(std::vector<Command>& commands);
@@ -69,6 +87,7 @@ class DecisionLogThread {
   bool LazyIsDue() const;
   void Answer();
   void AskForSpace();
+  void DropOldAnswers();
   void Idle();
 
   const std::unique_ptr<DecisionLog> log_;
@@ -82,7 +101,9 @@ class DecisionLogThread {
   absl::Duration lazy_since_;
   absl::Duration space_asked_;
   bool space_is_short_ = false;
+  bool answers_are_full_ = false;
   std::vector<OutcomeQuestion> questions_;
+  std::vector<AnswerQuestion> answer_questions_;
 
   Actor<Command> actor_;
 };

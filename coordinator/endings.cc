@@ -13,7 +13,8 @@ namespace {
 constexpr absl::Duration kSoon = absl::Milliseconds(100);
 constexpr absl::Duration kLater = absl::Seconds(1);
 
-Error NotStarted(Reason reason, std::string message, absl::Duration retry_delay) {
+Error NotStarted(Reason reason, std::string message,
+                 std::optional<absl::Duration> retry_delay = std::nullopt) {
   Error error;
   error.reason = reason;
   error.message = std::move(message);
@@ -129,6 +130,43 @@ Error DiskFull() {
 Error ShuttingDown() {
   return NotStarted(Reason::kShuttingDown,
                     "The coordinator is stopping; try again when it is back.", kLater);
+}
+
+Error RequestIdReused(const std::string& request_id) {
+  return NotStarted(Reason::kRequestIdReused,
+                    absl::StrCat("The request_id ", request_id,
+                                 " belongs to a request with other operations: send exactly the "
+                                 "same ones again, or take another request_id."));
+}
+
+Error AttemptOutdated(const RequestTry& request, uint32_t seen_attempt) {
+  return NotStarted(Reason::kAttemptOutdated,
+                    absl::StrCat("Attempt ", request.attempt, " of the request_id ", request.id,
+                                 " came after attempt ", seen_attempt,
+                                 ", so it is not taken: only the latest attempt counts."));
+}
+
+Error RequestExpired(const std::string& request_id) {
+  return NotStarted(Reason::kRequestExpired,
+                    absl::StrCat("The request_id ", request_id,
+                                 " came after its expire_time, so it is not taken: whether an "
+                                 "earlier try was committed can only be read from the data."));
+}
+
+Error TooManyAttempts(uint64_t remembered) {
+  return NotStarted(
+      Reason::kLimitExceeded,
+      absl::StrCat("The coordinator remembers the attempts of ", remembered,
+                   " request_ids that were not committed, and that is its limit: try again "
+                   "later, or without attempt."),
+      kLater);
+}
+
+Error AnswersFull() {
+  return NotStarted(Reason::kLimitExceeded,
+                    "The answers of request_ids take all of the space that they may: try again "
+                    "when the oldest are no longer kept, or without request_id.",
+                    kLater);
 }
 
 Error OutcomeUnknown(TransactionId id) {

@@ -8,6 +8,7 @@
 #include "common/error.h"
 #include "coordinator/cluster.h"
 #include "coordinator/protocol/effect.h"
+#include "coordinator/protocol/request_table.h"
 #include "coordinator/transaction.h"
 #include "lockstep/v1/two_phase_commit.pb.h"
 
@@ -22,6 +23,13 @@ Error ErrorOf(const Complete& complete, Transaction* transaction, const Cluster&
 Error QueueFull(uint64_t waiting);
 Error DiskFull();
 Error ShuttingDown();
+
+// Refusals of a request_id; nothing was started.
+Error RequestIdReused(const std::string& request_id);
+Error AttemptOutdated(const RequestTry& request, uint32_t seen_attempt);
+Error RequestExpired(const std::string& request_id);
+Error TooManyAttempts(uint64_t remembered);
+Error AnswersFull();
 
 // For a transaction whose coordinator ends before it could be told how it ended.
 Error OutcomeUnknown(TransactionId id);

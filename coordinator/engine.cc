@@ -29,11 +29,13 @@ bool EndsFirstQuestion(const Event& event) {
 
 }  // namespace
 
-Engine::Engine(EngineOutside outside, EngineOptions options, Config config, StartState start)
+Engine::Engine(EngineOutside outside, EngineOptions options, Config config, StartState start,
+               RequestIndex committed)
     : outside_(std::move(outside)),
       options_(std::move(options)),
       term_(start.term),
       protocol_(std::move(config), std::move(start)),
+      requests_(std::move(committed)),
       voting_(cluster().nodes().size()),
       state_reason_(cluster().nodes().size(), "not asked yet"),
       asked_(cluster().nodes().size(), false) {}
@@ -100,6 +102,15 @@ void Engine::Take(Message& message) {
     Log(LogLevel::kWarning, space_is_short_
                                 ? "the decision log's disk is nearly full: no new transactions"
                                 : "the decision log's disk has room again");
+  } else if (auto* looked_up = std::get_if<AnswerLookedUp>(&message)) {
+    TakeAnswer(*looked_up);
+  } else if (auto* answers = std::get_if<AnswersChanged>(&message)) {
+    answers_are_full_ = answers->are_full;
+    Log(LogLevel::kWarning, answers_are_full_
+                                ? "no more answers of request_ids can be kept: no new request_ids"
+                                : "there is room for request_ids again");
+  } else if (auto* forgotten = std::get_if<ForgottenAnswers>(&message)) {
+    requests_.Forget(forgotten->round, forgotten->keys);
   } else if (std::holds_alternative<Begin>(message)) {
     started_ = true;
     last_tick_ = now_.monotonic;
@@ -113,11 +124,18 @@ void Engine::TakeTransaction(std::unique_ptr<Transaction> transaction) {
   if (space_is_short_) return Refuse(std::move(transaction), DiskFull());
   transaction->id = {term_, ++last_sequence_};
   transaction->response.set_transaction_id(ToString(transaction->id));
-  Submit submit;
-  submit.participants = transaction->participants;
-  submit.bytes = transaction->bytes;
-  submit.deadline = transaction->deadline;
-  submit.transaction = transactions_.Add(std::move(transaction));
+  const bool has_request = transaction->request.has_value();
+  const TransactionHandle handle = transactions_.Add(std::move(transaction));
+  has_request ? Admit(handle) : Submit(handle);
+}
+
+void Engine::Submit(TransactionHandle handle) {
+  const Transaction& transaction = transactions_.at(handle);
+  lockstep::coordinator::Submit submit;
+  submit.participants = transaction.participants;
+  submit.bytes = transaction.bytes;
+  submit.deadline = transaction.deadline;
+  submit.transaction = handle;
   events_.push_back(std::move(submit));
 }
 
@@ -181,6 +199,7 @@ void Engine::KeepVote(const PrepareDone& done, TransactionHandle handle, v1::Bra
 void Engine::TickIfDue() {
   if (!started_ || now_.monotonic - last_tick_ < kTickInterval) return;
   last_tick_ = now_.monotonic;
+  requests_.Expire(now_.wall);
   events_.push_back(lockstep::coordinator::Tick{});
 }
 

@@ -39,11 +39,21 @@ struct SpaceChanged {
 };
 // The first message: fences the participants.
 struct Begin {};
+// What the log has of a request_id that it was asked for.
+struct AnswerLookedUp {
+  TransactionHandle transaction = 0;
+  std::optional<StoredAnswer> answer;
+};
+// No new request_ids can be kept, or they can again.
+struct AnswersChanged {
+  bool are_full = false;
+};
 // Runs after what came in the same batch was handled.
 using Task = absl::AnyInvocable<void(Engine&)>;
 
 using Message = std::variant<std::unique_ptr<Transaction>, std::unique_ptr<PrepareDone>, Event,
-                             DecisionsDurable, SpaceChanged, Begin, Task>;
+                             DecisionsDurable, SpaceChanged, AnswerLookedUp, AnswersChanged,
+                             ForgottenAnswers, Begin, Task>;
 
 // Where the engine's decisions go; DecisionLogThread in production.
 class DecisionSink {
@@ -52,6 +62,9 @@ class DecisionSink {
   // Answered by DecisionsDurable.
   virtual void Append(std::vector<Decision> decisions) = 0;
   virtual void WriteLater(LogBatch batch) = 0;
+  // Looks for the answer of a committed request_id in these rounds. Answered by AnswerLookedUp.
+  virtual void FindAnswer(TransactionHandle transaction, const RequestTry& request,
+                          const Rounds& rounds) = 0;
 };
 
 struct EngineOptions {
@@ -79,7 +92,8 @@ struct EngineOutside {
 // One thread uses it: that of the coordinator's actor.
 class Engine {
  public:
-  Engine(EngineOutside outside, EngineOptions options, Config config, StartState start);
+  Engine(EngineOutside outside, EngineOptions options, Config config, StartState start,
+         RequestIndex committed);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -101,6 +115,13 @@ class Engine {
   bool all_asked() const;
   bool IsRunning(TransactionId id) const { return transactions_.Contains(id); }
   uint64_t last_sequence() const { return last_sequence_; }
+  // How it stands with a request_id; see RequestTable::Ask.
+  RequestTable::Standing AskForRequest(const RequestTry& request, bool* has_room) {
+    return requests_.Ask(request, has_room);
+  }
+  uint64_t remembered_attempts() const { return requests_.attempts(); }
+  // The transaction that Standing::first names.
+  TransactionId IdOf(TransactionHandle transaction) { return transactions_.at(transaction).id; }
 
  private:
   // The branches that a participant is voting on.
@@ -123,12 +144,22 @@ class Engine {
   Now ReadClock() const;
   void Take(Message& message);
   void TakeTransaction(std::unique_ptr<Transaction> transaction);
+  void Submit(TransactionHandle handle);
   void TakeVotes(PrepareDone& done);
   void KeepVote(const PrepareDone& done, TransactionHandle handle, v1::BranchVote* vote);
   void TickIfDue();
   void Step();
   void GiveAnswers();
   void Refuse(std::unique_ptr<Transaction> transaction, Error error);
+
+  // engine_requests.cc: transactions that have a request_id.
+  void Admit(TransactionHandle handle);
+  void SubmitIfAnswersFit(TransactionHandle handle);
+  void TakeAnswer(AnswerLookedUp& looked_up);
+  void End(std::unique_ptr<Transaction> transaction, Result<v1::ExecuteResponse> result,
+           RoundId round);
+  void KeepAnswer(Transaction* transaction, RoundId round, Decision* decision) const;
+
   void EncodeAndSend(const SendPrepare& effect);
   void Send(const SendCommit& effect);
   grpc::Slice BranchesOf(const SendPrepare& effect, DatabaseIndex database);
@@ -149,7 +180,7 @@ class Engine {
   void CarryOut(Fatal& effect);
   void CarryOut(Idle& effect);
 
-  void FinishResponse(const Complete& effect, Transaction* transaction) const;
+  void FinishResponse(RoundId round, Transaction* transaction) const;
   void LogIfSlow(const Complete& effect, const Transaction& transaction) const;
   // Sends an answer of `participant` back into the mailbox, made an event.
   template <typename Response, typename... Round>
@@ -160,6 +191,8 @@ class Engine {
   const Term term_;
   Protocol protocol_;
   TransactionTable transactions_;
+  RequestTable requests_;
+  bool answers_are_full_ = false;
   uint64_t last_sequence_ = 0;
   std::vector<Voting> voting_;             // by participant
   std::vector<std::string> state_reason_;  // by participant

@@ -114,6 +114,7 @@ void Engine::CarryOut(LogDecision& effect) {
       decided.databases.push_back(share.database);
     }
     decision.transactions.push_back(std::move(decided));
+    KeepAnswer(&transaction, effect.round, &decision);
   }
   decisions_.push_back(std::move(decision));
 }
@@ -161,23 +162,27 @@ void Engine::CarryOut(SendStatus& effect) {
 }
 
 void Engine::CarryOut(Complete& effect) {
-  const std::unique_ptr<Transaction> transaction = transactions_.Remove(effect.transaction);
+  std::unique_ptr<Transaction> transaction = transactions_.Remove(effect.transaction);
   LogIfSlow(effect, *transaction);
   if (effect.ending == Ending::kCommitted) {
-    FinishResponse(effect, transaction.get());
-    answers_.push_back({std::move(transaction->done), std::move(transaction->response)});
+    // What has a request_id was finished with its decision.
+    if (!transaction->request) FinishResponse(effect.round, transaction.get());
+    rpc::ToProto(now_.monotonic - transaction->decided,
+                 transaction->response.mutable_decision_time());
+    v1::ExecuteResponse response = std::move(transaction->response);
+    End(std::move(transaction), std::move(response), effect.round);
   } else {
     const bool names_one = effect.reason == EndingReason::kParticipantUnavailable;
     Error error = ErrorOf(effect, transaction.get(), cluster(),
                           names_one ? state_reason_[effect.participant] : "");
-    answers_.push_back({std::move(transaction->done), std::move(error)});
+    End(std::move(transaction), std::move(error), RoundId());
   }
 }
 
-void Engine::FinishResponse(const Complete& effect, Transaction* transaction) const {
+void Engine::FinishResponse(RoundId round, Transaction* transaction) const {
   for (const DatabaseShare& share : transaction->shares) {
     (*transaction->response.mutable_versions())[cluster().database(share.database).name] =
-        effect.round.value();
+        round.value();
   }
   // They came in the order of the votes; the same transaction should look the same each time.
   auto& timings = *transaction->response.mutable_participants();
@@ -185,8 +190,6 @@ void Engine::FinishResponse(const Complete& effect, Transaction* transaction) co
             [](const v1::ParticipantTiming* a, const v1::ParticipantTiming* b) {
               return a->node_id() < b->node_id();
             });
-  rpc::ToProto(now_.monotonic - transaction->decided,
-               transaction->response.mutable_decision_time());
 }
 
 void Engine::LogIfSlow(const Complete& effect, const Transaction& transaction) const {

@@ -151,10 +151,14 @@ absl::Status SqliteDecisionLog::ReadHead(const std::string& cluster_id) {
   });
   if (!status.ok()) return status;
   if (log_id_.empty()) return absl::DataLossError("its head is missing");
+  if (absl::Status made = AnswerTable::Create(connection_.get()); !made.ok()) return made;
   return connection_->Exec("COMMIT");
 }
 
 absl::Status SqliteDecisionLog::Prepare() {
+  absl::StatusOr<std::unique_ptr<AnswerTable>> answers = AnswerTable::Open(connection_.get());
+  if (!answers.ok()) return answers.status();
+  answers_ = *std::move(answers);
   statements_ = std::make_unique<Statements>();
   const std::pair<sqlite::Statement*, const char*> all[] = {
       {&statements_->begin, "BEGIN IMMEDIATE"},
@@ -257,6 +261,9 @@ absl::StatusOr<RecoveredState> SqliteDecisionLog::Recover() {
   absl::StatusOr<std::vector<RecordedMember>> members = ReadMembers(connection_.get());
   if (!members.ok()) return members.status();
   for (const RecordedMember& member : *members) state.durable_rounds.push_back(member.durable);
+  absl::StatusOr<RequestIndex> requests = answers_->ReadAll();
+  if (!requests.ok()) return requests.status();
+  state.requests = *std::move(requests);
   state.clock_floor = clock_floor_;
   return state;
 }
@@ -266,6 +273,9 @@ absl::Status SqliteDecisionLog::Write(const LogBatch& batch) {
     absl::Status status;
     for (const Decision& decision : batch.decisions) {
       if (status = InsertDecision(decision); !status.ok()) return status;
+      absl::StatusOr<uint64_t> answers = answers_->Insert(decision.round, decision.answers);
+      if (!answers.ok()) return answers.status();
+      bytes_since_checkpoint_ += *answers;
     }
     if (status = Forget(batch); !status.ok()) return status;
     return StoreLowestOpen(batch);
@@ -335,6 +345,30 @@ absl::StatusOr<LoggedOutcome> SqliteDecisionLog::FindOutcome(TransactionId id) {
   });
   if (!status.ok()) return status;
   return outcome;
+}
+
+absl::StatusOr<std::optional<StoredAnswer>> SqliteDecisionLog::FindAnswer(
+    const std::string& request_id, const Rounds& rounds, absl::Time keep_until) {
+  absl::StatusOr<std::optional<StoredAnswer>> found = answers_->Find(request_id, rounds);
+  if (!found.ok() || !*found || (*found)->keep_until >= keep_until) return found;
+  absl::Status status = Commit([&] { return answers_->KeepUntil((*found)->round, keep_until); });
+  if (!status.ok()) return status;
+  return found;
+}
+
+absl::StatusOr<std::vector<ForgottenAnswers>> SqliteDecisionLog::PruneAnswers(absl::Time now) {
+  absl::StatusOr<std::vector<ForgottenAnswers>> expired = answers_->Expired(now, kPrunedPerCall);
+  if (!expired.ok() || expired->empty()) return expired;
+  const absl::Status status = Commit([&] {
+    absl::Status dropped;
+    for (size_t i = 0; i < expired->size() && dropped.ok(); ++i) {
+      bytes_since_checkpoint_ += kPageBytes;
+      dropped = answers_->Drop((*expired)[i].round);
+    }
+    return dropped;
+  });
+  if (!status.ok()) return status;
+  return expired;
 }
 
 absl::StatusOr<int> SqliteDecisionLog::Prune(absl::Time keep_since) {

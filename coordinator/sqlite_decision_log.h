@@ -10,6 +10,7 @@
 
 #include "common/sqlite/connection.h"
 #include "common/sqlite/statement.h"
+#include "coordinator/answer_table.h"
 #include "coordinator/decision_log.h"
 #include "coordinator/decision_record.h"
 #include "coordinator/space_reserve.h"
@@ -47,6 +48,11 @@ class SqliteDecisionLog final : public DecisionLog {
   absl::StatusOr<RecoveredState> Recover() override;
   absl::Status Write(const LogBatch& batch) override;
   absl::StatusOr<LoggedOutcome> FindOutcome(TransactionId id) override;
+  absl::StatusOr<std::optional<StoredAnswer>> FindAnswer(const std::string& request_id,
+                                                         const Rounds& rounds,
+                                                         absl::Time keep_until) override;
+  absl::StatusOr<std::vector<ForgottenAnswers>> PruneAnswers(absl::Time now) override;
+  uint64_t answer_bytes() const override { return answers_->bytes(); }
   absl::StatusOr<int> Prune(absl::Time keep_since) override;
   absl::Status Tidy(bool idle) override;
   bool SpaceIsShort() override { return reserve_.IsShort(); }
@@ -72,6 +78,7 @@ class SqliteDecisionLog final : public DecisionLog {
 
   const std::unique_ptr<sqlite::Connection> connection_;
   std::unique_ptr<Statements> statements_;  // refer to the connection
+  std::unique_ptr<AnswerTable> answers_;
   SpaceReserve reserve_;
   std::string log_id_;
   MemberNames names_;

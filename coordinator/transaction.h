@@ -3,6 +3,7 @@
 #define LOCKSTEP_COORDINATOR_TRANSACTION_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "absl/time/time.h"
 #include "common/error.h"
 #include "coordinator/cluster.h"
+#include "coordinator/protocol/request_table.h"
 #include "coordinator/protocol/types.h"
 #include "coordinator/transaction_id.h"
 #include "lockstep/v1/coordinator.pb.h"
@@ -40,7 +42,8 @@ struct Transaction {
   absl::InlinedVector<DatabaseShare, 2> shares;  // a database each
   absl::InlinedVector<ParticipantIndex, 4> participants;
   uint64_t bytes = 0;
-  absl::Duration arrived;  // these are all on the monotonic clock
+  std::optional<RequestTry> request;  // without one nothing is known of it afterwards
+  absl::Duration arrived;             // these are all on the monotonic clock
   absl::Duration deadline;
 
   TransactionId id;

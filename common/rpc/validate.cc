@@ -48,7 +48,7 @@ Error OverLimit(const Place& place, const std::string& what, size_t asked, size_
                         ", more than the limit of " + std::to_string(limit));
 }
 
-constexpr char kNotAvailable[] = "is not available yet; leave it unset";
+constexpr size_t kLongestRequestId = 64;
 
 template <typename Field>
 Violation ValidateValue(const v1::Value& value, const Place& place, const RequestLimits& limits,
@@ -126,6 +126,31 @@ Violation ValidateDatabase(const std::string& database, const Place& place) {
   return Invalid(place, "database", "is empty; name a database of the cluster");
 }
 
+template <typename Request>
+Violation ValidateRequestId(const Request& request) {
+  const std::string& id = request.request_id();
+  if (id.empty()) {
+    return request.has_attempt() ? Invalid({}, "attempt", "is set without a request_id")
+                                 : Violation();
+  }
+  const bool is_printable =
+      std::all_of(id.begin(), id.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  if (is_printable && id.size() <= kLongestRequestId) return std::nullopt;
+  return Invalid({}, "request_id", "is not 1 to 64 printable ASCII characters");
+}
+
+Violation ValidateExpireTime(const v1::ExecuteRequest& request) {
+  if (!request.has_expire_time()) return std::nullopt;
+  if (request.request_id().empty()) {
+    return Invalid({}, "expire_time", "is set without a request_id");
+  }
+  // The range of google.protobuf.Timestamp: the years 1 to 9999.
+  const google::protobuf::Timestamp& time = request.expire_time();
+  const bool is_time = time.seconds() >= -62'135'596'800 && time.seconds() <= 253'402'300'799 &&
+                       time.nanos() >= 0 && time.nanos() <= 999'999'999;
+  return is_time ? Violation() : Invalid({}, "expire_time", "is not a valid Timestamp");
+}
+
 Violation ValidateCounts(const v1::ExecuteRequest& request, const RequestLimits& limits) {
   size_t statements = 0;
   absl::flat_hash_set<std::string_view> databases;
@@ -162,9 +187,8 @@ Violation ValidateStatements(const google::protobuf::RepeatedPtrField<v1::Statem
 
 Violation ValidateRequest(const v1::ExecuteRequest& request, const RequestLimits& limits) {
   if (auto violation = ValidateSize(request, limits)) return violation;
-  if (!request.request_id().empty()) return Invalid({}, "request_id", kNotAvailable);
-  if (request.has_attempt()) return Invalid({}, "attempt", kNotAvailable);
-  if (request.has_expire_time()) return Invalid({}, "expire_time", kNotAvailable);
+  if (auto violation = ValidateRequestId(request)) return violation;
+  if (auto violation = ValidateExpireTime(request)) return violation;
   if (request.operations().empty()) {
     return Invalid({}, "operations", "is empty; give at least one operation");
   }
@@ -183,10 +207,13 @@ Violation ValidateRequest(const v1::QueryRequest& request, const RequestLimits& 
 }
 
 Violation ValidateRequest(const v1::GetTransactionRequest& request, const RequestLimits&) {
-  if (!request.request_id().empty()) return Invalid({}, "request_id", kNotAvailable);
-  if (request.has_attempt()) return Invalid({}, "attempt", kNotAvailable);
-  if (!request.transaction_id().empty()) return std::nullopt;
-  return Invalid({}, "transaction_id", "is empty; give the one that Execute answered");
+  if (auto violation = ValidateRequestId(request)) return violation;
+  if (!request.request_id().empty() && !request.transaction_id().empty()) {
+    return Invalid({}, "request_id", "and transaction_id are both set; give one of them");
+  }
+  if (!request.request_id().empty() || !request.transaction_id().empty()) return std::nullopt;
+  return Invalid({}, "transaction_id",
+                 "is empty, and so is request_id; give the one that Execute answered or got");
 }
 
 Violation ValidateRequest(const v1::GetTableVersionRequest& request, const RequestLimits& limits) {

@@ -89,6 +89,14 @@ class FakeLog final : public DecisionLog {
     return status_;
   }
   absl::StatusOr<LoggedOutcome> FindOutcome(TransactionId) override { return LoggedOutcome(); }
+  absl::StatusOr<std::optional<StoredAnswer>> FindAnswer(const std::string&, const Rounds&,
+                                                         absl::Time) override {
+    return std::optional<StoredAnswer>();
+  }
+  absl::StatusOr<std::vector<ForgottenAnswers>> PruneAnswers(absl::Time) override {
+    return std::vector<ForgottenAnswers>();
+  }
+  uint64_t answer_bytes() const override { return 0; }
   absl::StatusOr<int> Prune(absl::Time) override { return 0; }
   absl::Status Tidy(bool) override { return absl::OkStatus(); }
   bool SpaceIsShort() override { return journal_->SpaceIsShort(); }

@@ -23,9 +23,19 @@ class HeldDecisions final : public DecisionSink {
     for (Decision& decision : decisions) waiting.push_back(std::move(decision));
   }
   void WriteLater(LogBatch batch) override { later.push_back(std::move(batch)); }
+  void FindAnswer(TransactionHandle transaction, const RequestTry& request,
+                  const Rounds& rounds) override {
+    asked.push_back({transaction, request, rounds});
+  }
 
   std::vector<Decision> waiting;
   std::vector<LogBatch> later;
+  struct Question {
+    TransactionHandle transaction = 0;
+    RequestTry request;
+    Rounds rounds;
+  };
+  std::vector<Question> asked;
 };
 
 // Node 0 and 1 are the master and a backup of bank, node 2 is stock.
@@ -57,7 +67,7 @@ class EngineTest : public testing::Test {
     StartState start;
     start.term = 3;
     engine_ = std::make_unique<Engine>(std::move(outside), EngineOptions{.log_id = "log"},
-                                       std::move(config), std::move(start));
+                                       std::move(config), std::move(start), committed_);
     mailbox_.push_back(Begin{});
     Pump();
   }
@@ -143,6 +153,7 @@ class EngineTest : public testing::Test {
   ParticipantLinks links_;
   HeldDecisions decisions_;
   QueueCaps queue_caps_;
+  RequestIndex committed_;
   std::vector<Message> mailbox_;
   bool idle_ = false;
   std::vector<Result<v1::ExecuteResponse>> answers_;

@@ -31,6 +31,7 @@ EDGES = (
     "participant/edge.h",               # what both of the participant's services share
     "coordinator/answers.*",            # participants' replies, into events of the protocol
     "coordinator/transaction.*",        # holds a client's request until it is encoded for Prepare
+    "coordinator/request_try.*",        # what a client's request says of its request_id
     "coordinator/endings.*",            # the client's answer
     "coordinator/reader.*",             # a client's query, into participants' Read and back
     "coordinator/cluster_status.*",     # the engine's state, as GetClusterStatus answers it

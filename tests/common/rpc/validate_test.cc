@@ -96,16 +96,36 @@ TEST(ValidateTest, AGuardSaysOneThingAndOneThatCanBeMet) {
   ExpectInvalid(ValidateRequest(request, kLimits), "operations[0].statements[0].expect.min_rows");
 }
 
-TEST(ValidateTest, WhatIsNotAvailableYetIsRefusedNotIgnored) {
+TEST(ValidateTest, ARequestIdIsShortAndPrintableAndWhatBelongsToItNeedsIt) {
   auto request = ValidRequest();
-  request.set_request_id("a");
-  ExpectInvalid(ValidateRequest(request, kLimits), "request_id");
-  request = ValidRequest();
   request.set_attempt(0);
   ExpectInvalid(ValidateRequest(request, kLimits), "attempt");
-  request = ValidRequest();
-  request.mutable_expire_time();
+  request.clear_attempt();
+  request.mutable_expire_time()->set_seconds(1);
   ExpectInvalid(ValidateRequest(request, kLimits), "expire_time");
+  for (const std::string& id : {std::string("a"), std::string(64, '~'), std::string("order 17")}) {
+    request.set_request_id(id);
+    EXPECT_FALSE(ValidateRequest(request, kLimits).has_value()) << id;
+  }
+  for (const std::string& id :
+       {std::string(65, 'a'), std::string("a\n"), std::string(1, '\0'), std::string("\xc3\xa9")}) {
+    request.set_request_id(id);
+    ExpectInvalid(ValidateRequest(request, kLimits), "request_id");
+  }
+  request.set_request_id("a");
+  request.mutable_expire_time()->set_nanos(1'000'000'000);
+  ExpectInvalid(ValidateRequest(request, kLimits), "expire_time");
+}
+
+TEST(ValidateTest, AQuestionNamesATransactionInOneWay) {
+  v1::GetTransactionRequest request;
+  ExpectInvalid(ValidateRequest(request, kLimits), "transaction_id");
+  request.set_attempt(1);
+  ExpectInvalid(ValidateRequest(request, kLimits), "attempt");
+  request.set_request_id("a");
+  EXPECT_FALSE(ValidateRequest(request, kLimits).has_value());
+  request.set_transaction_id("1-1");
+  ExpectInvalid(ValidateRequest(request, kLimits), "request_id");
 }
 
 TEST(ValidateTest, ThousandStatementsAndNoMore) {
@@ -173,8 +193,6 @@ TEST(ValidateTest, TheOtherRequestsNeedTheirFieldsToo) {
 
   v1::GetTransactionRequest get;
   ExpectInvalid(ValidateRequest(get, kLimits), "transaction_id");
-  get.set_request_id("a");
-  ExpectInvalid(ValidateRequest(get, kLimits), "request_id");
 
   v1::GetTableVersionRequest version;
   version.set_database("bank");

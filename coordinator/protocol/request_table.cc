@@ -1,0 +1,145 @@
+#include "coordinator/protocol/request_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+constexpr int kForgottenAtOnce = 1000;
+
+}  // namespace
+
+void RequestIndex::Add(RequestKey key, RoundId round) {
+  const bool added = rounds_.try_emplace(key, round).second;
+  if (added) return;
+  const Rounds there = Find(key);
+  if (std::find(there.begin(), there.end(), round) == there.end()) shared_.emplace(key, round);
+}
+
+void RequestIndex::Remove(RequestKey key, RoundId round) {
+  const auto first = rounds_.find(key);
+  if (first == rounds_.end()) return;
+  auto [other, end] = shared_.equal_range(key);
+  if (first->second == round) {
+    if (other == end) {
+      rounds_.erase(first);
+    } else {
+      first->second = other->second;
+      shared_.erase(other);
+    }
+    return;
+  }
+  while (other != end && other->second != round) ++other;
+  if (other != end) shared_.erase(other);
+}
+
+Rounds RequestIndex::Find(RequestKey key) const {
+  Rounds rounds;
+  const auto first = rounds_.find(key);
+  if (first == rounds_.end()) return rounds;
+  rounds.push_back(first->second);
+  auto [other, end] = shared_.equal_range(key);
+  for (; other != end; ++other) rounds.push_back(other->second);
+  return rounds;
+}
+
+RequestTable::RequestTable(RequestIndex committed, RequestTableLimits limits)
+    : limits_(limits), committed_(std::move(committed)) {}
+
+RequestTable::Admission RequestTable::Admit(const RequestTry& its, TransactionHandle handle) {
+  Admission admission;
+  admission.seen_attempt = SeenAttemptOf(its.id);
+  if (its.attempt < admission.seen_attempt) {
+    admission.verdict = Verdict::kOutdated;
+    return admission;
+  }
+  if (!Remember(its)) {
+    admission.verdict = Verdict::kNoRoom;
+    return admission;
+  }
+  const auto [running, is_first] = in_flight_.try_emplace(its.id);
+  if (is_first) {
+    running->second.body = its.body;
+    running->second.first = handle;
+    admission.rounds = committed_.Find(its.key);
+    admission.verdict = admission.rounds.empty() ? Verdict::kRun : Verdict::kLookUp;
+  } else if (running->second.body == its.body) {
+    running->second.joined.push_back(handle);
+    admission.verdict = Verdict::kJoin;
+  } else {
+    admission.verdict = Verdict::kReused;
+  }
+  return admission;
+}
+
+std::vector<TransactionHandle> RequestTable::End(const RequestTry& its, RoundId round) {
+  const auto running = in_flight_.find(its.id);
+  LOCKSTEP_CHECK(running != in_flight_.end(), "a try ends that was not in flight");
+  std::vector<TransactionHandle> joined = std::move(running->second.joined);
+  in_flight_.erase(running);
+  if (!round.is_none()) {
+    committed_.Add(its.key, round);
+    // Every later try is told the answer, whatever its attempt.
+    ForgetAttempt(its.id);
+  } else if (const auto seen = attempts_.find(its.id); seen != attempts_.end()) {
+    seen->second.aborted = true;
+  }
+  return joined;
+}
+
+RequestTable::Standing RequestTable::Ask(const RequestTry& its, bool* has_room) {
+  Standing standing;
+  const auto running = in_flight_.find(its.id);
+  standing.in_flight = running != in_flight_.end();
+  if (standing.in_flight) standing.first = running->second.first;
+  standing.rounds = committed_.Find(its.key);
+  const auto seen = attempts_.find(its.id);
+  standing.aborted = !standing.in_flight && seen != attempts_.end() && seen->second.aborted;
+  *has_room = its.attempt <= SeenAttemptOf(its.id) || Remember(its);
+  return standing;
+}
+
+void RequestTable::Forget(RoundId round, const std::vector<RequestKey>& keys) {
+  for (const RequestKey key : keys) committed_.Remove(key, round);
+}
+
+void RequestTable::Expire(absl::Time now) {
+  for (int i = 0; i < kForgottenAtOnce && !attempts_by_time_.empty(); ++i) {
+    if (attempts_by_time_.begin()->first > now) return;
+    ForgetAttempt(std::string(attempts_by_time_.begin()->second));
+  }
+}
+
+uint32_t RequestTable::SeenAttemptOf(const std::string& id) const {
+  const auto seen = attempts_.find(id);
+  return seen == attempts_.end() ? 0 : seen->second.attempt;
+}
+
+bool RequestTable::Remember(const RequestTry& its) {
+  if (its.attempt == 0) return true;
+  SeenAttempt remembered;
+  remembered.attempt = its.attempt;
+  absl::Time until = its.keep_until;
+  if (const auto seen = attempts_.find(its.id); seen != attempts_.end()) {
+    until = std::max(until, seen->second.place->first);
+    remembered.aborted = seen->second.aborted;
+    ForgetAttempt(its.id);
+  } else if (attempts_.size() >= limits_.attempts) {
+    return false;
+  }
+  remembered.place = attempts_by_time_.emplace(until, its.id);
+  attempts_.emplace(its.id, remembered);
+  return true;
+}
+
+void RequestTable::ForgetAttempt(const std::string& id) {
+  const auto seen = attempts_.find(id);
+  if (seen == attempts_.end()) return;
+  attempts_by_time_.erase(seen->second.place);
+  attempts_.erase(seen);
+}
+
+}  // namespace lockstep::coordinator

@@ -1,0 +1,129 @@
+// What the coordinator knows of the clients' request_ids (rules R18, R19).
+#ifndef LOCKSTEP_COORDINATOR_PROTOCOL_REQUEST_TABLE_H_
+#define LOCKSTEP_COORDINATOR_PROTOCOL_REQUEST_TABLE_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/time/time.h"
+#include "common/round_id.h"
+#include "coordinator/protocol/types.h"
+
+namespace lockstep::coordinator {
+
+// A hash of what a request asks for: equal bodies have equal ones.
+struct BodyHash {
+  uint64_t low = 0;
+  uint64_t high = 0;
+  friend bool operator==(const BodyHash&, const BodyHash&) = default;
+};
+
+// A hash of a request_id, the same in every term of a log. Two ids may share one.
+using RequestKey = uint64_t;
+using Rounds = absl::InlinedVector<RoundId, 1>;
+
+// One try of a request_id.
+struct RequestTry {
+  std::string id;
+  RequestKey key = 0;
+  BodyHash body;
+  uint32_t attempt = 0;  // unset counts as the lowest
+  absl::Time keep_until;
+};
+
+// Where the answers of committed request_ids are: the decided rounds that have one of a key. About
+// 30 bytes an id, which is why it does not have the ids themselves.
+class RequestIndex {
+ public:
+  void Add(RequestKey key, RoundId round);
+  // Nothing happens if it is not there.
+  void Remove(RequestKey key, RoundId round);
+  Rounds Find(RequestKey key) const;
+  size_t size() const { return rounds_.size() + shared_.size(); }
+
+ private:
+  absl::flat_hash_map<RequestKey, RoundId> rounds_;
+  std::multimap<RequestKey, RoundId> shared_;  // further rounds of a key in rounds_
+};
+
+struct RequestTableLimits {
+  // Tries that ended without a commit and gave an attempt: each is remembered, in about 250 bytes,
+  // because a lower attempt must be refused.
+  size_t attempts = 1'000'000;
+};
+
+// Decides what becomes of each try: it runs, joins one in flight, is looked up, or is refused.
+// Everything but the index of committed ids is forgotten when the process ends: an attempt that a
+// client gave up dies with the process that it was sent to (R19). One thread uses it.
+class RequestTable {
+ public:
+  enum class Verdict {
+    kRun,       // in flight from now on, until End
+    kLookUp,    // in flight too; but one of `rounds` may have its answer
+    kJoin,      // another try is in flight and tells how it ends
+    kReused,    // that one has another body
+    kOutdated,  // `seen_attempt` was seen before
+    kNoRoom,    // too many attempts are remembered
+  };
+  struct Admission {
+    Verdict verdict = Verdict::kRun;
+    uint32_t seen_attempt = 0;
+    Rounds rounds;
+  };
+  struct Standing {
+    bool in_flight = false;
+    TransactionHandle first = 0;  // of those in flight: the one that runs
+    bool aborted = false;  // a try ended here without a commit, and no other one is under way
+    Rounds rounds;         // one of them may have its answer
+  };
+
+  explicit RequestTable(RequestIndex committed, RequestTableLimits limits = {});
+
+  // `handle` is that of the try, for End to return if it joins.
+  Admission Admit(const RequestTry& its, TransactionHandle handle);
+  // The try in flight has ended; `round` is the one that committed it, none if it did not. Returns
+  // those that joined it.
+  std::vector<TransactionHandle> End(const RequestTry& its, RoundId round);
+  // How it stands with an id. With an attempt above 0, lower ones are refused from now on (as if
+  // that attempt had come); false by *has_room if that cannot be remembered.
+  Standing Ask(const RequestTry& its, bool* has_room);
+  // The answers that a round has of these keys are gone.
+  void Forget(RoundId round, const std::vector<RequestKey>& keys);
+  // Time passes: attempts whose time is over are forgotten, a bounded number a call.
+  void Expire(absl::Time now);
+
+  size_t committed() const { return committed_.size(); }
+  size_t in_flight() const { return in_flight_.size(); }
+  size_t attempts() const { return attempts_.size(); }
+
+ private:
+  struct InFlight {
+    BodyHash body;
+    TransactionHandle first = 0;
+    std::vector<TransactionHandle> joined;
+  };
+  using ByTime = std::multimap<absl::Time, std::string>;
+  struct SeenAttempt {
+    uint32_t attempt = 0;
+    bool aborted = false;  // a try of it ended here without a commit
+    ByTime::iterator place;
+  };
+
+  uint32_t SeenAttemptOf(const std::string& id) const;
+  bool Remember(const RequestTry& its);
+  void ForgetAttempt(const std::string& id);
+
+  const RequestTableLimits limits_;
+  RequestIndex committed_;
+  absl::flat_hash_map<std::string, InFlight> in_flight_;
+  absl::flat_hash_map<std::string, SeenAttempt> attempts_;
+  ByTime attempts_by_time_;
+};
+
+}  // namespace lockstep::coordinator
+
+#endif  // LOCKSTEP_COORDINATOR_PROTOCOL_REQUEST_TABLE_H_

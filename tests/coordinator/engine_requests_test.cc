@@ -1,0 +1,204 @@
+// Transactions that have a request_id, at the engine.
+#include <gmock/gmock.h>
+
+#include "tests/coordinator/engine_fixture.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr RequestKey kKey = 77;
+
+class EngineRequestsTest : public EngineTest {
+ protected:
+  // One try of the request_id "a" on bank.
+  void Try(uint32_t attempt = 0, uint64_t body = 1) {
+    Submit({"bank"});
+    std::get<std::unique_ptr<Transaction>>(mailbox_.back())->request =
+        RequestTry{.id = "a",
+                   .key = kKey,
+                   .body = {body, body},
+                   .attempt = attempt,
+                   .keep_until = clock_.WallNow() + absl::Hours(1)};
+    Pump();
+  }
+  // The log answers the latest question.
+  void Answer(std::optional<StoredAnswer> answer) {
+    mailbox_.push_back(AnswerLookedUp{decisions_.asked.back().transaction, std::move(answer)});
+    Pump();
+  }
+  const v1::ExecuteResponse& OnlyAnswer() {
+    EXPECT_THAT(answers_, SizeIs(1));
+    EXPECT_TRUE(answers_.at(0).ok());
+    return answers_.at(0).value();
+  }
+  Reason LastReason() {
+    EXPECT_FALSE(answers_.back().ok());
+    return answers_.back().error().reason;
+  }
+};
+
+TEST_F(EngineRequestsTest, R18_TheAnswerIsInTheWriteOfTheDecision) {
+  for (FakeParticipant& node : nodes_) node.vote = YesWithResults;
+  Start();
+  Try();
+  ASSERT_THAT(decisions_.waiting, SizeIs(1));
+  ASSERT_THAT(decisions_.waiting[0].answers, SizeIs(1));
+  const StoredAnswer stored = decisions_.waiting[0].answers[0];
+  EXPECT_EQ(stored.request_id, "a");
+  EXPECT_EQ(stored.key, kKey);
+  EXPECT_THAT(answers_, IsEmpty());
+  MakeDurable();
+  v1::ExecuteResponse kept;
+  ASSERT_TRUE(kept.ParseFromString(stored.answer));
+  v1::ExecuteResponse given = OnlyAnswer();
+  EXPECT_EQ(given.results(0).statements(0).rows_affected(), 100u);
+  EXPECT_FALSE(given.deduplicated());
+  // Only known afterwards.
+  given.clear_decision_time();
+  EXPECT_EQ(kept.SerializeAsString(), given.SerializeAsString());
+}
+
+TEST_F(EngineRequestsTest, WithoutARequestIdNothingIsKept) {
+  Start();
+  Submit({"bank"});
+  Pump();
+  ASSERT_THAT(decisions_.waiting, SizeIs(1));
+  EXPECT_THAT(decisions_.waiting[0].answers, IsEmpty());
+}
+
+TEST_F(EngineRequestsTest, R18_ConcurrentTriesRunOnceAndAllAreAnswered) {
+  Start();
+  Try();
+  Try();
+  Try();
+  EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
+  EXPECT_EQ(nodes_[0].prepared[0].branches_size(), 1);
+  MakeDurable();
+  ASSERT_THAT(answers_, SizeIs(3));
+  int deduplicated = 0;
+  for (const auto& answer : answers_) {
+    ASSERT_TRUE(answer.ok());
+    EXPECT_EQ(answer.value().transaction_id(), "3-1");
+    deduplicated += answer.value().deduplicated() ? 1 : 0;
+  }
+  EXPECT_EQ(deduplicated, 2);
+}
+
+TEST_F(EngineRequestsTest, R18_ACommittedIdGivesItsStoredAnswerAndDoesNotRunAgain) {
+  Start();
+  Try();
+  StoredAnswer stored = decisions_.waiting.at(0).answers.at(0);
+  MakeDurable();
+  answers_.clear();
+  Try();
+  ASSERT_THAT(decisions_.asked, SizeIs(1));
+  EXPECT_THAT(decisions_.asked[0].rounds, ElementsAre(stored.round));
+  EXPECT_THAT(answers_, IsEmpty());
+  Answer(stored);
+  EXPECT_TRUE(OnlyAnswer().deduplicated());
+  EXPECT_EQ(OnlyAnswer().transaction_id(), "3-1");
+  EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
+}
+
+TEST_F(EngineRequestsTest, R18_AnIdThatALaterTermFindsInTheLogIsLookedUp) {
+  committed_.Add(kKey, RoundId::Make(2, 5));
+  Start();
+  Try();
+  ASSERT_THAT(decisions_.asked, SizeIs(1));
+  EXPECT_THAT(nodes_[0].prepared, IsEmpty());
+  // The key was that of another id.
+  Answer(std::nullopt);
+  EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
+  MakeDurable();
+  EXPECT_FALSE(OnlyAnswer().deduplicated());
+}
+
+TEST_F(EngineRequestsTest, ATryThatComesDuringALookUpIsAnsweredWithIt) {
+  committed_.Add(kKey, RoundId::Make(2, 5));
+  Start();
+  Try();
+  Try();
+  ASSERT_THAT(decisions_.asked, SizeIs(1));
+  StoredAnswer stored;
+  stored.request_id = "a";
+  stored.body = {1, 1};
+  stored.round = RoundId::Make(2, 5);
+  Answer(stored);
+  EXPECT_THAT(answers_, SizeIs(2));
+  for (const auto& answer : answers_) EXPECT_TRUE(answer.ok() && answer.value().deduplicated());
+}
+
+TEST_F(EngineRequestsTest, AnotherBodyIsRefusedInFlightAndStored) {
+  Start();
+  Try();
+  Try(0, 2);
+  EXPECT_EQ(LastReason(), Reason::kRequestIdReused);
+  StoredAnswer stored = decisions_.waiting.at(0).answers.at(0);
+  MakeDurable();
+  Try(0, 2);
+  Answer(stored);
+  EXPECT_EQ(LastReason(), Reason::kRequestIdReused);
+  EXPECT_EQ(answers_.back().error().outcome, FailureOutcome::kNotStarted);
+  EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
+}
+
+TEST_F(EngineRequestsTest, R18_AnAbortedIdRunsAfresh) {
+  nodes_[0].vote = [](const v1::Branch&) { return No(Reason::kConstraintViolation, "no"); };
+  Start();
+  Try();
+  EXPECT_EQ(LastReason(), Reason::kConstraintViolation);
+  nodes_[0].vote = nullptr;
+  Try();
+  MakeDurable();
+  EXPECT_TRUE(answers_.back().ok());
+  EXPECT_FALSE(answers_.back().value().deduplicated());
+}
+
+TEST_F(EngineRequestsTest, R19_ALowerAttemptIsRefusedAndNothingIsStarted) {
+  nodes_[0].vote = [](const v1::Branch&) { return No(Reason::kConstraintViolation, "no"); };
+  Start();
+  Try(2);
+  answers_.clear();
+  Try(1);
+  EXPECT_EQ(LastReason(), Reason::kAttemptOutdated);
+  EXPECT_EQ(answers_.back().error().outcome, FailureOutcome::kNotStarted);
+  EXPECT_THAT(answers_.back().error().message, HasSubstr("attempt 2"));
+  EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
+}
+
+TEST_F(EngineRequestsTest, WhenAnswersTakeAllTheirSpaceOnlyKnownIdsAreAnswered) {
+  committed_.Add(kKey, RoundId::Make(2, 5));
+  Start();
+  mailbox_.push_back(AnswersChanged{true});
+  Try();
+  Answer(std::nullopt);
+  EXPECT_EQ(LastReason(), Reason::kLimitExceeded);
+  EXPECT_THAT(nodes_[0].prepared, IsEmpty());
+  Try();
+  StoredAnswer stored;
+  stored.body = {1, 1};
+  stored.round = RoundId::Make(2, 5);
+  Answer(stored);
+  EXPECT_TRUE(answers_.back().ok());
+  mailbox_.push_back(AnswersChanged{false});
+  Try();
+  Answer(std::nullopt);
+  EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
+}
+
+TEST_F(EngineRequestsTest, AnAnswerThatIsForgottenIsNotLookedForAnyMore) {
+  committed_.Add(kKey, RoundId::Make(2, 5));
+  Start();
+  mailbox_.push_back(ForgottenAnswers{RoundId::Make(2, 5), {kKey}});
+  Try();
+  EXPECT_THAT(decisions_.asked, IsEmpty());
+  EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
+}
+
+}  // namespace
+}  // namespace lockstep::coordinator

@@ -1,0 +1,183 @@
+#include "coordinator/protocol/request_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace lockstep::coordinator {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+using Verdict = RequestTable::Verdict;
+
+const absl::Time kNow = absl::FromUnixSeconds(1'700'000'000);
+const RoundId kRound = RoundId::Make(1, 7);
+const RoundId kLater = RoundId::Make(1, 8);
+const RoundId kNone;
+
+RequestTry Try(const std::string& id, uint32_t attempt = 0, uint64_t body = 1) {
+  return {.id = id,
+          .key = std::hash<std::string>()(id),
+          .body = {body, body},
+          .attempt = attempt,
+          .keep_until = kNow + absl::Hours(1)};
+}
+
+TEST(RequestTableTest, R18_ASecondTryJoinsTheOneInFlightAndSharesItsEnd) {
+  RequestTable table({});
+  EXPECT_EQ(table.Admit(Try("a"), 1).verdict, Verdict::kRun);
+  EXPECT_EQ(table.Admit(Try("a"), 2).verdict, Verdict::kJoin);
+  EXPECT_EQ(table.Admit(Try("b"), 3).verdict, Verdict::kRun);
+  EXPECT_EQ(table.Admit(Try("a"), 4).verdict, Verdict::kJoin);
+  EXPECT_THAT(table.End(Try("a"), kRound), ElementsAre(2, 4));
+  EXPECT_THAT(table.End(Try("b"), kNone), IsEmpty());
+}
+
+TEST(RequestTableTest, R18_ACommittedIdIsLookedUpAndAnAbortedOneRunsAfresh) {
+  RequestTable table({});
+  table.Admit(Try("a"), 1);
+  table.End(Try("a"), kRound);
+  const RequestTable::Admission again = table.Admit(Try("a"), 2);
+  EXPECT_EQ(again.verdict, Verdict::kLookUp);
+  EXPECT_THAT(again.rounds, ElementsAre(kRound));
+  table.Admit(Try("b"), 3);
+  table.End(Try("b"), kNone);
+  EXPECT_EQ(table.Admit(Try("b"), 4).verdict, Verdict::kRun);
+}
+
+TEST(RequestTableTest, R18_ATryThatComesDuringALookUpJoinsIt) {
+  RequestTable table({});
+  table.Admit(Try("a"), 1);
+  table.End(Try("a"), kRound);
+  EXPECT_EQ(table.Admit(Try("a"), 2).verdict, Verdict::kLookUp);
+  EXPECT_EQ(table.Admit(Try("a"), 3).verdict, Verdict::kJoin);
+  EXPECT_THAT(table.End(Try("a"), kRound), ElementsAre(3));
+}
+
+TEST(RequestTableTest, AnotherBodyOfAnIdInFlightIsRefused) {
+  RequestTable table({});
+  table.Admit(Try("a", 0, 1), 1);
+  EXPECT_EQ(table.Admit(Try("a", 0, 2), 2).verdict, Verdict::kReused);
+  EXPECT_THAT(table.End(Try("a"), kRound), IsEmpty());
+}
+
+TEST(RequestTableTest, R19_AnAttemptBelowOneThatWasSeenIsRefusedAfterAnAbortToo) {
+  RequestTable table({});
+  EXPECT_EQ(table.Admit(Try("a", 2), 1).verdict, Verdict::kRun);
+  EXPECT_EQ(table.Admit(Try("a", 1), 2).verdict, Verdict::kOutdated);
+  table.End(Try("a", 2), kNone);
+  const RequestTable::Admission outdated = table.Admit(Try("a", 1), 3);
+  EXPECT_EQ(outdated.verdict, Verdict::kOutdated);
+  EXPECT_EQ(outdated.seen_attempt, 2u);
+  EXPECT_EQ(table.Admit(Try("a"), 4).verdict, Verdict::kOutdated);
+  EXPECT_EQ(table.Admit(Try("a", 2), 5).verdict, Verdict::kRun);
+}
+
+TEST(RequestTableTest, R19_AnAttemptThatJoinsIsSeenToo) {
+  RequestTable table({});
+  table.Admit(Try("a", 1), 1);
+  EXPECT_EQ(table.Admit(Try("a", 3), 2).verdict, Verdict::kJoin);
+  table.End(Try("a", 1), kNone);
+  EXPECT_EQ(table.Admit(Try("a", 2), 3).verdict, Verdict::kOutdated);
+}
+
+TEST(RequestTableTest, R19_AfterAQuestionWithAnAttemptNoLowerOneIsTaken) {
+  RequestTable table({});
+  bool has_room = false;
+  const RequestTable::Standing standing = table.Ask(Try("a", 5), &has_room);
+  EXPECT_TRUE(has_room);
+  EXPECT_FALSE(standing.in_flight);
+  EXPECT_FALSE(standing.aborted);
+  EXPECT_EQ(table.Admit(Try("a", 4), 1).verdict, Verdict::kOutdated);
+  EXPECT_EQ(table.Admit(Try("a", 5), 2).verdict, Verdict::kRun);
+}
+
+TEST(RequestTableTest, AQuestionTellsWhatIsInFlightAbortedOrCommitted) {
+  RequestTable table({});
+  bool has_room = false;
+  table.Admit(Try("a", 1), 1);
+  EXPECT_TRUE(table.Ask(Try("a"), &has_room).in_flight);
+  table.End(Try("a", 1), kNone);
+  EXPECT_TRUE(table.Ask(Try("a"), &has_room).aborted);
+  // Still so when the question raised the attempt.
+  table.Ask(Try("a", 2), &has_room);
+  EXPECT_TRUE(table.Ask(Try("a"), &has_room).aborted);
+  table.Admit(Try("a", 2), 2);
+  EXPECT_FALSE(table.Ask(Try("a"), &has_room).aborted);
+  table.End(Try("a", 2), kRound);
+  const RequestTable::Standing committed = table.Ask(Try("a"), &has_room);
+  EXPECT_FALSE(committed.aborted);
+  EXPECT_THAT(committed.rounds, ElementsAre(kRound));
+}
+
+TEST(RequestTableTest, AttemptsAreForgottenWhenTheirTimeIsOverAndNotBefore) {
+  RequestTable table({});
+  table.Admit(Try("a", 2), 1);
+  table.End(Try("a", 2), kNone);
+  table.Expire(kNow + absl::Minutes(59));
+  EXPECT_EQ(table.Admit(Try("a", 1), 2).verdict, Verdict::kOutdated);
+  table.Expire(kNow + absl::Minutes(61));
+  EXPECT_EQ(table.attempts(), 0u);
+  EXPECT_EQ(table.Admit(Try("a", 1), 3).verdict, Verdict::kRun);
+}
+
+TEST(RequestTableTest, AnAttemptThatCannotBeRememberedIsNotTaken) {
+  RequestTable table({}, {.attempts = 2});
+  table.Admit(Try("a", 1), 1);
+  table.Admit(Try("b", 1), 2);
+  EXPECT_EQ(table.Admit(Try("c", 1), 3).verdict, Verdict::kNoRoom);
+  EXPECT_EQ(table.Admit(Try("c"), 4).verdict, Verdict::kRun);
+  EXPECT_EQ(table.Admit(Try("a", 2), 5).verdict, Verdict::kJoin);
+  bool has_room = true;
+  table.Ask(Try("d", 1), &has_room);
+  EXPECT_FALSE(has_room);
+  // A commit makes room: its answer is told to every attempt.
+  table.End(Try("a", 2), kRound);
+  EXPECT_EQ(table.Admit(Try("d", 1), 6).verdict, Verdict::kRun);
+}
+
+TEST(RequestTableTest, TwoIdsOfOneKeyAreBothFound) {
+  RequestTry first = Try("a");
+  RequestTry second = Try("b");
+  second.key = first.key;
+  RequestTable table({});
+  table.Admit(first, 1);
+  table.End(first, kRound);
+  EXPECT_EQ(table.Admit(second, 2).verdict, Verdict::kLookUp);
+  table.End(second, kLater);
+  EXPECT_THAT(table.Admit(first, 3).rounds, UnorderedElementsAre(kRound, kLater));
+  table.Forget(kRound, {first.key});
+  EXPECT_THAT(table.Admit(second, 4).rounds, ElementsAre(kLater));
+}
+
+TEST(RequestIndexTest, IsWhatAPlainMultimapWouldBe) {
+  const uint32_t seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  RequestIndex index;
+  std::map<RequestKey, std::set<RoundId>> plain;
+  for (int i = 0; i < 20'000; ++i) {
+    const RequestKey key = random() % 50;
+    const RoundId round = RoundId::Make(1, random() % 5);
+    if (random() % 2 == 0) {
+      index.Add(key, round);
+      plain[key].insert(round);
+    } else {
+      index.Remove(key, round);
+      plain[key].erase(round);
+    }
+    const Rounds found = index.Find(key);
+    ASSERT_EQ(std::set<RoundId>(found.begin(), found.end()), plain[key]);
+    ASSERT_EQ(found.size(), plain[key].size());
+  }
+}
+
+}  // namespace
+}  // namespace lockstep::coordinator
