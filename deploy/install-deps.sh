@@ -7,7 +7,7 @@ set -euo pipefail
 build_packages=(g++ cmake ninja-build ccache mold libgrpc++-dev protobuf-compiler
   protobuf-compiler-grpc libprotobuf-dev libsqlite3-dev libabsl-dev libspdlog-dev libcli11-dev
   libxxhash-dev libyaml-cpp-dev libjemalloc-dev libgtest-dev libgmock-dev)
-test_packages=(clang-format sqlite3 mmdebstrap python3 nlohmann-json3-dev curl ca-certificates
+test_packages=(clang-format sqlite3 mmdebstrap python3 python3-grpcio nlohmann-json3-dev curl ca-certificates
   docker.io docker-compose)
 
 grpcurl_module=github.com/fullstorydev/grpcurl/cmd/grpcurl

@@ -19,7 +19,7 @@ build_dir=${LOCKSTEP_BUILD_DIR:-$root/build}
 asan_dir=$build_dir-asan
 tsan_dir=$build_dir-tsan
 log_dir=$build_dir/test-logs
-groups=(unit cluster grpcurl readme cli quickstart compose asan tsan)
+groups=(unit cluster grpcurl readme cli examples quickstart compose asan tsan)
 jobs=$(nproc)
 
 usage() {
@@ -97,6 +97,10 @@ group_grpcurl() {
 
 group_cli() {
   tests/cli/run.sh "$build_dir/bin"
+}
+
+group_examples() {
+  tests/examples/run.sh "$build_dir/bin"
 }
 
 group_readme() {
