@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/sqlite/sql_script.h"
 #include "common/utf8.h"
 
 namespace lockstep::cli {
@@ -114,6 +115,23 @@ absl::StatusOr<v1::ExecuteRequest> MakeExecuteRequest(const std::vector<std::str
   if (operation->statements().empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "no statement for database '", operation->database(), "' (a statement has a space)"));
+  }
+  return request;
+}
+
+absl::StatusOr<v1::ExecuteRequest> MakeScriptRequest(const std::string& database,
+                                                     const std::string& script) {
+  for (const std::string& text : {database, script}) {
+    if (absl::Status status = CheckUtf8(text); !status.ok()) return status;
+  }
+  v1::ExecuteRequest request;
+  v1::Operation* operation = request.add_operations();
+  operation->set_database(database);
+  for (const std::string& sql : sqlite::SplitScript(script)) {
+    operation->add_statements()->set_sql(sql);
+  }
+  if (operation->statements().empty()) {
+    return absl::InvalidArgumentError("the script has no statement");
   }
   return request;
 }

@@ -29,6 +29,10 @@ absl::StatusOr<SplitCommandLine> TakeOutParameters(const std::vector<std::string
 absl::StatusOr<v1::ExecuteRequest> MakeExecuteRequest(const std::vector<std::string>& words,
                                                       const std::vector<Parameter>& parameters);
 
+// All statements of a script, as one transaction on one database.
+absl::StatusOr<v1::ExecuteRequest> MakeScriptRequest(const std::string& database,
+                                                     const std::string& script);
+
 // Reads DATABASE STATEMENT [PARAMETER]…
 absl::StatusOr<v1::QueryRequest> MakeQueryRequest(const std::vector<std::string>& words,
                                                   const std::vector<Parameter>& parameters);

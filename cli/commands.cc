@@ -121,7 +121,8 @@ Exit Commands::Execute(v1::ExecuteRequest request) {
       PrintResult(operation.database(), result, out_);
     }
   }
-  *out_ << "committed " << response.transaction_id() << "\n";
+  *out_ << "committed " << response.transaction_id()
+        << (response.deduplicated() ? " before, by the same request_id" : "") << "\n";
   return exit;
 }
 

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,9 @@ struct Words {
   double timeout_seconds = 10;
   std::vector<std::string> exec;
   std::string request_file;
+  std::string script_file;
+  std::string request_id;
+  std::optional<uint32_t> attempt;
   std::vector<std::string> query;
   int64_t min_version = 0;
   std::string transaction_id;
@@ -49,23 +53,37 @@ Exit Usage(const std::string& message) {
   return Exit::kUsage;
 }
 
+// Of standard input for "-".
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::ifstream file(path, std::ios::binary);
+  std::string content(std::istreambuf_iterator<char>(file), {});
+  if (!file) return absl::NotFoundError("cannot read " + path);
+  return content;
+}
+
+absl::StatusOr<v1::ExecuteRequest> RequestOf(const Words& words,
+                                             const std::vector<Parameter>& parameters) {
+  if (words.request_file.empty() && words.script_file.empty()) {
+    return MakeExecuteRequest(words.exec, parameters);
+  }
+  if (!words.request_file.empty() && (!words.exec.empty() || !words.script_file.empty())) {
+    return absl::InvalidArgumentError("either statements, --file or --request, not two of them");
+  }
+  if (!words.script_file.empty() && (words.exec.size() != 1 || !parameters.empty())) {
+    return absl::InvalidArgumentError("--file FILE goes with the name of one database alone");
+  }
+  auto content = ReadFile(words.script_file.empty() ? words.request_file : words.script_file);
+  if (!content.ok()) return content.status();
+  return words.script_file.empty() ? ParseExecuteRequest(*content)
+                                   : MakeScriptRequest(words.exec[0], *content);
+}
+
 Exit Execute(const Words& words, const std::vector<Parameter>& parameters, Commands* commands) {
-  if (words.request_file.empty()) {
-    auto request = MakeExecuteRequest(words.exec, parameters);
-    if (!request.ok()) return Usage(std::string(request.status().message()));
-    return commands->Execute(*std::move(request));
-  }
-  if (!words.exec.empty()) return Usage("either statements or --request, not both");
-  std::string json;
-  if (words.request_file == "-") {
-    json.assign(std::istreambuf_iterator<char>(std::cin), {});
-  } else {
-    std::ifstream file(words.request_file, std::ios::binary);
-    json.assign(std::istreambuf_iterator<char>(file), {});
-    if (!file) return Usage("cannot read " + words.request_file);
-  }
-  auto request = ParseExecuteRequest(json);
+  auto request = RequestOf(words, parameters);
   if (!request.ok()) return Usage(std::string(request.status().message()));
+  if (!words.request_id.empty()) request->set_request_id(words.request_id);
+  if (words.attempt) request->set_attempt(*words.attempt);
   return commands->Execute(*std::move(request));
 }
 
@@ -103,6 +121,11 @@ Exit Run(const std::vector<std::string>& arguments) {
   exec->add_option("words", words.exec, "DATABASE STATEMENT [--param VALUE]... ...");
   exec->add_option("--request", words.request_file,
                    "a JSON ExecuteRequest from this file, - for standard input");
+  exec->add_option("--file", words.script_file,
+                   "a script of SQL for one database, as one transaction; - for standard input");
+  exec->add_option("--request-id", words.request_id,
+                   "makes a retry safe: a committed one is not run again");
+  exec->add_option("--attempt", words.attempt, "the number of this try of --request-id");
   exec->add_option("--param", unread, "a parameter of the statement before it");
 
   CLI::App* query = app.add_subcommand("query", "run one SELECT");

@@ -66,6 +66,24 @@ check_match '^stock$' "an error in JSON is one object" error_json
 check_exit 1 "nothing of it happened elsewhere" "$lockstep" query orders "SELECT * FROM x"
 check_exit 1 "a statement that is not allowed is 1" "$lockstep" exec bank "PRAGMA user_version = 1"
 check_exit 1 "an unknown transaction is 1" "$lockstep" tx get nonsense
+# --- scripts and request_ids
+printf '%s\n' "-- a schema" "CREATE TABLE script(a INTEGER, b TEXT DEFAULT ';');" \
+  "CREATE TRIGGER twice AFTER INSERT ON script WHEN new.a < 10 BEGIN" \
+  "  INSERT INTO script(a) VALUES (new.a + 10); END;" "INSERT INTO script(a) VALUES (1);" \
+  >"$data/schema.sql"
+check_match 'committed [0-9]+-[0-9]+$' "a script runs as one transaction" \
+  "$lockstep" exec --file "$data/schema.sql" stock
+check_match '11' "with its trigger" "$lockstep" query stock "SELECT a FROM script ORDER BY a DESC"
+check_exit 1 "a script whose last statement fails does nothing" \
+  "$lockstep" exec --file - stock <<<"CREATE TABLE other(a); INSERT INTO nowhere VALUES (1);"
+check_exit 1 "so its first table is not there" "$lockstep" query stock "SELECT * FROM other"
+check_exit 2 "a script without a database is 2" "$lockstep" exec --file "$data/schema.sql"
+check_exit 2 "a script without a statement is 2" "$lockstep" exec --file - stock <<<"-- nothing"
+insert=(exec --request-id script-1 --attempt 1 stock "INSERT INTO script(a) VALUES (100)")
+check_match 'committed [0-9]+-[0-9]+$' "a request_id runs once" "$lockstep" "${insert[@]}"
+check_match 'committed [0-9]+-[0-9]+ before' "and then says so" "$lockstep" "${insert[@]}"
+check_match '^ *1$' "and did it once" \
+  tail -n 1 <("$lockstep" query stock "SELECT count(*) FROM script WHERE a = 100")
 check_exit 2 "an unknown command is 2" "$lockstep" frobnicate
 check_exit 2 "no statement is 2" "$lockstep" exec bank
 check_exit 2 "a parameter that does not fit is 2" "$lockstep" exec bank "SELECT ?" --param int:x
