@@ -5,12 +5,10 @@
 namespace lockstep::coordinator {
 namespace {
 
-// A participant that cannot answer now will do so later; any other refusal of a Fence means that it
-// is not the node that we mean.
-bool IsPassing(Reason reason) {
-  return reason == Reason::kNotReady || reason == Reason::kQueueFull ||
-         reason == Reason::kShuttingDown || reason == Reason::kDiskFull ||
-         reason == Reason::kTimeout || reason == Reason::kParticipantUnavailable;
+// Only this says that it is not the node that we mean. A participant that cannot answer now will do
+// so later, and what the network or somebody else's server answers says nothing of it.
+bool IsStranger(const FailedCall& failed) {
+  return failed.failure == CallFailure::kRefused && failed.error.reason == Reason::kRequestInvalid;
 }
 
 }  // namespace
@@ -44,10 +42,8 @@ Event EventOf(ParticipantIndex participant, RoundId round,
 Event EventOf(ParticipantIndex participant, const Answered<v1::FenceResponse>& answer) {
   if (!answer.failed) return FenceAnswered{participant, ReportOf(answer.response.report())};
   const FailedCall& failed = *answer.failed;
-  if (failed.failure == CallFailure::kRefused && !IsPassing(failed.error.reason)) {
-    return FenceRefused{participant, failed.error.message};
-  }
-  return FenceFailed{participant, failed.failure};
+  if (IsStranger(failed)) return FenceRefused{participant, failed.error.message};
+  return FenceFailed{participant, failed.failure, failed.error.message};
 }
 
 Event EventOf(ParticipantIndex participant, const Answered<v1::StatusResponse>& answer) {

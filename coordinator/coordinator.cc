@@ -47,11 +47,6 @@ StartState StartStateOf(Term term, RecoveredState recovered, uint64_t random_see
   return start;
 }
 
-[[noreturn]] void EndProcess(const std::string& reason) {
-  Log(LogLevel::kCritical, "the coordinator ends itself", {{"reason", reason}});
-  std::_Exit(EXIT_FAILURE);
-}
-
 }  // namespace
 
 // Hands decisions to the log's thread, which is made after the engine.
@@ -91,16 +86,19 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Make(const Cluster* cl
        {"log_id", log->log_id()},
        {"open_decisions", recovered->open.size()},
        {"request_ids", recovered->requests.size()}});
-  RequestIndex requests = std::move(recovered->requests);
+  Earlier earlier{std::move(recovered->boot_ids), std::move(recovered->requests)};
+  if (earlier.boot_ids.size() != *term) {
+    return absl::DataLossError("the decision log lacks a term's run");
+  }
   StartState start = StartStateOf(*term, *std::move(recovered), options.random_seed);
   return std::unique_ptr<Coordinator>(new Coordinator(cluster, clock, std::move(links),
                                                       std::move(log), options, std::move(start),
-                                                      std::move(requests)));
+                                                      std::move(earlier)));
 }
 
 Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, ParticipantLinks links,
                          std::unique_ptr<DecisionLog> log, const CoordinatorOptions& options,
-                         StartState start, RequestIndex requests)
+                         StartState start, Earlier earlier)
     : cluster_(cluster),
       clock_(clock),
       term_(start.term),
@@ -116,12 +114,17 @@ Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, Participant
   outside.answer = options.answer;
   outside.post = [this](Message message) { Post(std::move(message)); };
   outside.on_idle = [this] { OnIdle(); };
-  outside.on_fatal = [](const std::string& reason) { EndProcess(reason); };
-  EngineOptions engine_options{.log_id = log->log_id(),
-                               .slow_transaction = options.slow_transaction};
-  engine_ =
-      std::make_unique<Engine>(std::move(outside), std::move(engine_options),
-                               ConfigOf(*cluster_, options), std::move(start), std::move(requests));
+  outside.on_fatal = [this](const Fatal& fatal) { End(fatal); };
+  EngineOptions engine_options;
+  engine_options.log_id = log->log_id();
+  engine_options.boot_id = earlier.boot_ids.back();
+  earlier.boot_ids.pop_back();
+  engine_options.earlier_boot_ids = std::move(earlier.boot_ids);
+  engine_options.slow_transaction = options.slow_transaction;
+  engine_options.max_result_bytes = options.max_result_bytes;
+  engine_ = std::make_unique<Engine>(std::move(outside), std::move(engine_options),
+                                     ConfigOf(*cluster_, options), std::move(start),
+                                     std::move(earlier.requests));
   actor_ = std::make_unique<Actor<Message>>(
       "coordinator", options.mailbox_capacity, kReservedPlaces,
       [this](std::vector<Message>& batch) { engine_->Handle(batch); }, kTickInterval,
@@ -168,10 +171,19 @@ void Coordinator::Execute(std::unique_ptr<Transaction> transaction) {
   Message message(std::move(transaction));
   if (actor_->Push(std::move(message))) return;
   auto& refused = std::get<std::unique_ptr<Transaction>>(message);
-  refused->done(actor_->stopped() ? ShuttingDown() : QueueFull(actor_->size()));
+  refused->done(WhyRefused());
 }
 
-bool Coordinator::Run(Task task) { return actor_->Push(Message(std::move(task))); }
+std::optional<Error> Coordinator::Run(Task task) {
+  if (actor_->Push(Message(std::move(task)))) return std::nullopt;
+  Error error = WhyRefused();
+  error.outcome.reset();  // there is no transaction
+  return error;
+}
+
+Error Coordinator::WhyRefused() const {
+  return actor_->stopped() ? ShuttingDown() : QueueFull(actor_->size());
+}
 
 void Coordinator::FindOutcome(TransactionId id,
                               absl::AnyInvocable<void(absl::StatusOr<LoggedOutcome>)> answer) {
@@ -195,6 +207,17 @@ void Coordinator::OnIdle() {
   idle_changed_.notify_one();
 }
 
+void Coordinator::End(const Fatal& fatal) {
+  // Before the end, and for good: a start after it would take one more term (R22).
+  if (fatal.superseded) log_->MarkSuperseded(fatal.reason);
+  Log(LogLevel::kCritical,
+      fatal.superseded ? "the coordinator ends itself: its decision log is an older copy; put the "
+                         "newest one back"
+                       : "the coordinator ends itself",
+      {{"reason", fatal.reason}});
+  std::_Exit(EXIT_FAILURE);
+}
+
 void Coordinator::Refuse() { Post(Event(lockstep::coordinator::Shutdown{})); }
 
 void Coordinator::Shutdown(absl::Duration grace) {
@@ -203,8 +226,9 @@ void Coordinator::Shutdown(absl::Duration grace) {
     std::unique_lock lock(mutex_);
     idle_changed_.wait_for(lock, absl::ToChronoMilliseconds(grace), [this] { return idle_; });
   }
-  for (const std::unique_ptr<ParticipantLink>& link : links_) link->CancelAll();
   actor_->Stop();
+  // Not before: a read that is cancelled looks for another replica, or for the actor's refusal.
+  for (const std::unique_ptr<ParticipantLink>& link : links_) link->CancelAll();
   log_->Stop();
   engine_->AbandonAll();
 }

@@ -27,6 +27,7 @@ struct CoordinatorOptions {
   RoundCaps round_caps;
   QueueCaps queue_caps;
   absl::Duration slow_transaction = absl::InfiniteDuration();
+  uint64_t max_result_bytes = EngineOptions().max_result_bytes;
   DecisionLogThreadOptions log;
   uint64_t random_seed = 0;
   // Runs a task that answers calls; it may do so at once.
@@ -58,9 +59,9 @@ class Coordinator {
   // Calls transaction->done in the end: within this call if there is no place for it.
   void Execute(std::unique_ptr<Transaction> transaction);
 
-  // Runs `task` on the coordinator's thread. False, and `task` is gone, if there is no place for it
-  // or the coordinator is shut down.
-  [[nodiscard]] bool Run(Task task);
+  // Runs `task` on the coordinator's thread. An error, and `task` is gone, if there is no place for
+  // it or the coordinator is shut down.
+  [[nodiscard]] std::optional<Error> Run(Task task);
 
   // What the log says, after everything that is decided so far; on the log's thread.
   void FindOutcome(TransactionId id,
@@ -73,8 +74,9 @@ class Coordinator {
   // Refuses new transactions and those that wait; those in a round come to their end.
   void Refuse();
   // Waits until what was in a round is decided, answered and delivered, at most `grace`; then ends
-  // the threads, and cancels what calls to participants are still under way. After Refuse; the
-  // owner. No Execute, Run or FindOutcome may be running or come later.
+  // the threads, cancels what calls to participants are still under way, and tells the clients
+  // whose transactions did not end that nothing is known of them. After Refuse; the owner. Later
+  // calls of Execute and Run are refused; none of FindOutcome may come.
   void Shutdown(absl::Duration grace);
 
   const Cluster& cluster() const { return *cluster_; }
@@ -85,12 +87,19 @@ class Coordinator {
 
  private:
   class Sink;
+  // What the log has of earlier terms for the engine, beside the protocol's StartState.
+  struct Earlier {
+    std::vector<uint64_t> boot_ids;
+    RequestIndex requests;
+  };
 
   Coordinator(const Cluster* cluster, const Clock* clock, ParticipantLinks links,
               std::unique_ptr<DecisionLog> log, const CoordinatorOptions& options, StartState start,
-              RequestIndex requests);
+              Earlier earlier);
+  Error WhyRefused() const;
   void Post(Message message);
   void OnIdle();
+  [[noreturn]] void End(const Fatal& fatal);
 
   const Cluster* const cluster_;
   const Clock* const clock_;

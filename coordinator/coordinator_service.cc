@@ -81,12 +81,6 @@ Error MalformedId() {
   return error;
 }
 
-Error Stopping() {
-  Error error = ShuttingDown();
-  error.outcome.reset();
-  return error;
-}
-
 // The methods, with what they share. Lives as long as the handlers that hold it.
 class CoordinatorService : public std::enable_shared_from_this<CoordinatorService> {
  public:
@@ -152,11 +146,11 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
     if (!id) return call.Fail(MalformedId());
     // Asked of the coordinator's thread first: what it does not run any more, the log has.
     auto shared = std::make_shared<TransactionCall>(std::move(call));
-    const bool accepted =
+    const std::optional<Error> refused =
         coordinator_->Run([self = shared_from_this(), shared, id = *id](Engine& engine) {
           self->AskForOutcome(std::move(*shared), id, engine);
         });
-    if (!accepted && shared->pending()) shared->Fail(Stopping());
+    if (refused) shared->Fail(*refused);
   }
 
   void GetTableVersion(VersionCall call) {
@@ -181,11 +175,11 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
 
   void GetClusterStatus(StatusCall call) {
     auto shared = std::make_shared<StatusCall>(std::move(call));
-    const bool accepted =
+    const std::optional<Error> refused =
         coordinator_->Run([shared, start_time = coordinator_->start_time()](Engine& engine) {
           shared->Finish(ClusterStatusOf(engine, start_time));
         });
-    if (!accepted && shared->pending()) shared->Fail(Stopping());
+    if (refused) shared->Fail(*refused);
   }
 
  private:
@@ -193,11 +187,11 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
     RequestTry request =
         RequestTryOf(call.request(), coordinator_->log_id(), coordinator_->clock().WallNow());
     auto shared = std::make_shared<TransactionCall>(std::move(call));
-    const bool accepted = coordinator_->Run(
+    const std::optional<Error> refused = coordinator_->Run(
         [self = shared_from_this(), shared, request = std::move(request)](Engine& engine) mutable {
           self->AskForRequest(std::move(*shared), std::move(request), engine);
         });
-    if (!accepted && shared->pending()) shared->Fail(Stopping());
+    if (refused) shared->Fail(*refused);
   }
 
   void AskForRequest(TransactionCall call, RequestTry request, Engine& engine) {

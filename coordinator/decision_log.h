@@ -63,6 +63,8 @@ struct RecoveredState {
   std::vector<RoundId> durable_rounds;  // of each member: the last one recorded (R22)
   absl::Time clock_floor;               // no transaction may see an earlier instant (R23)
   RequestIndex requests;                // every committed request_id that is kept (R18)
+  // Of the runs that had the terms 1, 2 and so on; the last is that of the newest term (R22).
+  std::vector<uint64_t> boot_ids;
 };
 
 // Answers that are kept no longer.
@@ -103,8 +105,13 @@ class DecisionLog {
   // Drawn when the log was made; two logs never have the same (R22).
   virtual const std::string& log_id() const = 0;
 
-  // A term above every term that this log ever gave; durable when it is returned (R1).
+  // A term above every term that this log ever gave, for a run whose boot id is drawn with it; both
+  // durable when it is returned (R1, R22).
   virtual absl::StatusOr<Term> NewTerm() = 0;
+
+  // Participants have followed a run that this log does not know: it is an older copy. Durable when
+  // OK is returned; every later start refuses to use the log, and says `reason` (R22).
+  virtual absl::Status MarkSuperseded(const std::string& reason, absl::Time now) = 0;
 
   // Compares the cluster with the recorded one and records what is new; to be called once, before
   // what follows. FAILED_PRECONDITION with a sentence for the operator, and nothing written, when

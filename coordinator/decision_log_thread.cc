@@ -51,6 +51,12 @@ void DecisionLogThread::FindAnswer(
   Push(AnswerQuestion{std::move(request_id), std::move(rounds), keep_until, std::move(answer)});
 }
 
+void DecisionLogThread::MarkSuperseded(const std::string& reason) {
+  std::latch durable(1);
+  Push(Mark{reason, &durable});
+  durable.wait();
+}
+
 void DecisionLogThread::Stop() {
   actor_.Stop();
   // The thread is gone, so its state is this thread's now.
@@ -82,6 +88,8 @@ void DecisionLogThread::Take(Command& command) {
                                 later->durable_rounds.end());
   } else if (auto* question = std::get_if<OutcomeQuestion>(&command)) {
     questions_.push_back(std::move(*question));
+  } else if (const auto* mark = std::get_if<Mark>(&command)) {
+    StoreMark(*mark);
   } else {
     answer_questions_.push_back(std::move(std::get<AnswerQuestion>(command)));
   }
@@ -122,6 +130,11 @@ void DecisionLogThread::Answer() {
     question.answer(log_->FindAnswer(question.request_id, question.rounds, question.keep_until));
   }
   answer_questions_.clear();
+}
+
+void DecisionLogThread::StoreMark(const Mark& mark) {
+  Require(log_->MarkSuperseded(mark.reason, clock_->WallNow()), "mark itself as superseded");
+  mark.durable->count_down();
 }
 
 void DecisionLogThread::AskForSpace() {

@@ -3,6 +3,7 @@
 #define LOCKSTEP_COORDINATOR_DECISION_LOG_THREAD_H_
 
 #include <cstdint>
+#include <latch>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +59,8 @@ class DecisionLogThread {
   // `answer` is called on the log's thread, after all that was given before is durable.
   void FindOutcome(TransactionId id,
                    absl::AnyInvocable<void(absl::StatusOr<LoggedOutcome>)> answer);
+  // Marks the log (R22), and returns when that is durable. The process has to end then.
+  void MarkSuperseded(const std::string& reason);
 
   // The same for the answer of a request_id; see DecisionLog::FindAnswer.
   void FindAnswer(std::string request_id, Rounds rounds, absl::Time keep_until,
@@ -77,7 +80,12 @@ class DecisionLogThread {
     absl::Time keep_until;
     absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer;
   };
-  using Command = std::variant<std::vector<Decision>, LogBatch, OutcomeQuestion, AnswerQuestion>;
+  struct Mark {
+    std::string reason;
+    std::latch* durable;
+  };
+  using Command =
+      std::variant<std::vector<Decision>, LogBatch, OutcomeQuestion, AnswerQuestion, Mark>;
 
   void Push(Command command);
   void Handle(std::vector<Command>& commands);
@@ -86,6 +94,7 @@ class DecisionLogThread {
   void WriteLazy();
   bool LazyIsDue() const;
   void Answer();
+  void StoreMark(const Mark& mark);
   void AskForSpace();
   void DropOldAnswers();
   void Idle();

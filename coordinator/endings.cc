@@ -48,6 +48,27 @@ Error ReplicasDisagree(const Complete& complete, const Cluster& cluster) {
   return error;
 }
 
+Error ResultsTooLarge(const Transaction& transaction, uint64_t limit) {
+  Error error;
+  error.reason = Reason::kLimitExceeded;
+  error.message = absl::StrCat(
+      "The transaction was aborted because its results take ", transaction.result_bytes,
+      " bytes together, more than the limit of ", limit,
+      " bytes for one answer (max_result_bytes of the coordinator); return fewer rows, or use "
+      "several transactions.");
+  return error;
+}
+
+Error StatementsTooLarge(const Transaction& transaction, uint64_t limit) {
+  Error error;
+  error.reason = Reason::kLimitExceeded;
+  error.message =
+      absl::StrCat("The statements of the transaction take ", transaction.bytes,
+                   " bytes at all replicas together, more than the limit of ", limit,
+                   " bytes for all that wait (queue_bytes of the coordinator); send it in parts.");
+  return error;
+}
+
 Error TimedOut(const Transaction& transaction) {
   Error error;
   error.reason = Reason::kTimeout;
@@ -67,7 +88,7 @@ Error Unavailable(const Complete& complete, const Cluster& cluster,
   error.reason = Reason::kParticipantUnavailable;
   error.message = absl::StrCat("The transaction was aborted because the participant ", node.node_id,
                                " of database ", node.database,
-                               complete.round.is_none() ? " cannot be reached" : " did not vote",
+                               complete.round.is_none() ? " takes no part now" : " did not vote",
                                participant_reason.empty() ? "" : ": ", participant_reason,
                                "; try again when GetClusterStatus shows it READY.");
   error.retry_delay = kLater;
@@ -75,10 +96,12 @@ Error Unavailable(const Complete& complete, const Cluster& cluster,
 }
 
 Error WithoutMetadata(const Complete& complete, Transaction* transaction, const Cluster& cluster,
-                      const std::string& participant_reason) {
+                      const NamedLimits& limits, const std::string& participant_reason) {
   switch (complete.reason) {
     case EndingReason::kVoteNo:
       return VotedNo(complete, transaction);
+    case EndingReason::kVetoed:
+      return ResultsTooLarge(*transaction, limits.result_bytes);
     case EndingReason::kReplicasDisagree:
       return ReplicasDisagree(complete, cluster);
     case EndingReason::kTimeout:
@@ -88,6 +111,8 @@ Error WithoutMetadata(const Complete& complete, Transaction* transaction, const 
     case EndingReason::kQueueFull:
       return NotStarted(Reason::kQueueFull,
                         "The coordinator's queue of transactions is full; try again later.", kSoon);
+    case EndingReason::kTooLarge:
+      return StatementsTooLarge(*transaction, limits.queue_bytes);
     case EndingReason::kShuttingDown:
       return ShuttingDown();
     case EndingReason::kNone:
@@ -99,8 +124,8 @@ Error WithoutMetadata(const Complete& complete, Transaction* transaction, const 
 }  // namespace
 
 Error ErrorOf(const Complete& complete, Transaction* transaction, const Cluster& cluster,
-              const std::string& participant_reason) {
-  Error error = WithoutMetadata(complete, transaction, cluster, participant_reason);
+              const NamedLimits& limits, const std::string& participant_reason) {
+  Error error = WithoutMetadata(complete, transaction, cluster, limits, participant_reason);
   error.outcome = complete.ending == Ending::kNotStarted ? FailureOutcome::kNotStarted
                                                          : FailureOutcome::kAborted;
   error.transaction_id = ToString(transaction->id);

@@ -14,10 +14,16 @@
 
 namespace lockstep::coordinator {
 
+// The limits that an answer may have to name.
+struct NamedLimits {
+  uint64_t result_bytes = 0;  // of one transaction
+  uint64_t queue_bytes = 0;   // of the statements that wait
+};
+
 // Requires complete.ending != kCommitted. Moves the error out of the vote that it is about.
 // `participant_reason`: why complete.participant is not READY, if it is known.
 Error ErrorOf(const Complete& complete, Transaction* transaction, const Cluster& cluster,
-              const std::string& participant_reason);
+              const NamedLimits& limits, const std::string& participant_reason);
 
 // Refusals before the protocol has seen the transaction: nothing was started.
 Error QueueFull(uint64_t waiting);

@@ -33,6 +33,7 @@ Engine::Engine(EngineOutside outside, EngineOptions options, Config config, Star
                RequestIndex committed)
     : outside_(std::move(outside)),
       options_(std::move(options)),
+      limits_{.result_bytes = options_.max_result_bytes, .queue_bytes = config.queue_caps.bytes},
       term_(start.term),
       protocol_(std::move(config), std::move(start)),
       requests_(std::move(committed)),
@@ -166,34 +167,38 @@ void Engine::TakeVotes(PrepareDone& done) {
   event.votes.reserve(static_cast<size_t>(response.votes_size()));
   for (int i = 0; i < response.votes_size(); ++i) {
     v1::BranchVote* vote = response.mutable_votes(i);
-    event.votes.push_back({KindOf(vote->vote()), vote->digest()});
+    Vote& seen = event.votes.emplace_back(Vote{KindOf(vote->vote()), vote->digest()});
     event.execution_time += rpc::FromProto(vote->execution_time());
-    if (is_current) KeepVote(done, voting.branches[static_cast<size_t>(i)], vote);
+    if (is_current) {
+      seen.vetoed = !KeepVote(done, voting.branches[static_cast<size_t>(i)], vote);
+    }
   }
   events_.push_back(std::move(event));
 }
 
-void Engine::KeepVote(const PrepareDone& done, TransactionHandle handle, v1::BranchVote* vote) {
+bool Engine::KeepVote(const PrepareDone& done, TransactionHandle handle, v1::BranchVote* vote) {
   // It may be over: when another participant's vote was missing, nobody waited for this one.
   Transaction* transaction = transactions_.Find(handle);
-  if (transaction == nullptr || transaction->round != done.round) return;
+  if (transaction == nullptr || transaction->round != done.round) return true;
   const ClusterNode& node = cluster().node(done.participant);
   if (KindOf(vote->vote()) == Vote::Kind::kNo) {
     transaction->no_votes.push_back({done.participant, ErrorInVote(*vote)});
-    return;
+    return true;
   }
   v1::ParticipantTiming* timing = transaction->response.add_participants();
   timing->set_node_id(node.node_id);
   rpc::ToProto(transaction->sent - transaction->arrived, timing->mutable_queue_time());
   timing->mutable_execution_time()->Swap(vote->mutable_execution_time());
   *timing->mutable_sync_time() = done.answer.response.sync_time();
-  if (node.role != MemberRole::kMaster) return;
+  if (node.role != MemberRole::kMaster) return true;
   for (v1::BranchResult& result : *vote->mutable_results()) {
     const auto place = static_cast<int>(result.operation());
     if (place >= transaction->response.results_size()) continue;
+    transaction->result_bytes += result.ByteSizeLong();
     transaction->response.mutable_results(place)->mutable_statements()->Swap(
         result.mutable_statements());
   }
+  return transaction->result_bytes <= options_.max_result_bytes;
 }
 
 void Engine::TickIfDue() {

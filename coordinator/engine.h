@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "coordinator/cluster.h"
 #include "coordinator/decision_log.h"
+#include "coordinator/endings.h"
 #include "coordinator/participant_link.h"
 #include "coordinator/protocol/protocol.h"
 #include "coordinator/transaction.h"
@@ -69,8 +70,13 @@ class DecisionSink {
 
 struct EngineOptions {
   std::string log_id;
+  // Of this run, and of the earlier ones on this log, by term from 1 (R22).
+  uint64_t boot_id = 0;
+  std::vector<uint64_t> earlier_boot_ids;
   // Transactions that take longer are logged.
   absl::Duration slow_transaction = absl::InfiniteDuration();
+  // Of the results of one transaction, as they are sent: clients refuse answers above 4 MiB.
+  uint64_t max_result_bytes = uint64_t{3} << 20;
 };
 
 // What the engine uses; all outlive it.
@@ -86,7 +92,7 @@ struct EngineOutside {
   // After Shutdown: nothing is under way any more.
   std::function<void()> on_idle;
   // Must not return: nothing may be sent or answered after it (R13).
-  std::function<void(const std::string& reason)> on_fatal;
+  std::function<void(const Fatal& fatal)> on_fatal;
 };
 
 // One thread uses it: that of the coordinator's actor.
@@ -146,7 +152,8 @@ class Engine {
   void TakeTransaction(std::unique_ptr<Transaction> transaction);
   void Submit(TransactionHandle handle);
   void TakeVotes(PrepareDone& done);
-  void KeepVote(const PrepareDone& done, TransactionHandle handle, v1::BranchVote* vote);
+  // False if the transaction cannot be answered with the results that came with the vote.
+  bool KeepVote(const PrepareDone& done, TransactionHandle handle, v1::BranchVote* vote);
   void TickIfDue();
   void Step();
   void GiveAnswers();
@@ -188,6 +195,7 @@ class Engine {
 
   const EngineOutside outside_;
   const EngineOptions options_;
+  const NamedLimits limits_;
   const Term term_;
   Protocol protocol_;
   TransactionTable transactions_;

@@ -56,6 +56,7 @@ void Engine::CarryOut(SendPrepare& effect) {
     transaction.round = effect.round;
     transaction.sent = now_.monotonic;
     transaction.no_votes.clear();
+    transaction.result_bytes = 0;
     transaction.response.clear_participants();
   }
   const ClusterNode& node = cluster().node(participant);
@@ -150,6 +151,9 @@ void Engine::CarryOut(SendFence& effect) {
   const Cluster::Database& database = cluster().database(cluster().database_of(effect.participant));
   request.set_replicas(static_cast<uint32_t>(database.replicas.size()));
   request.set_data_format(kDataFormat);
+  request.set_boot_id(options_.boot_id);
+  request.mutable_earlier_boot_ids()->Assign(options_.earlier_boot_ids.begin(),
+                                             options_.earlier_boot_ids.end());
   link(effect.participant)
       .Fence(request, kCallTimeout, ThenEvent<v1::FenceResponse>(effect.participant));
 }
@@ -173,7 +177,7 @@ void Engine::CarryOut(Complete& effect) {
     End(std::move(transaction), std::move(response), effect.round);
   } else {
     const bool names_one = effect.reason == EndingReason::kParticipantUnavailable;
-    Error error = ErrorOf(effect, transaction.get(), cluster(),
+    Error error = ErrorOf(effect, transaction.get(), cluster(), limits_,
                           names_one ? state_reason_[effect.participant] : "");
     End(std::move(transaction), std::move(error), RoundId());
   }
@@ -230,7 +234,7 @@ void Engine::CarryOut(Alarm& effect) {
 }
 
 void Engine::CarryOut(Fatal& effect) {
-  outside_.on_fatal(effect.reason);
+  outside_.on_fatal(effect);
   LOCKSTEP_CHECK(false, "on_fatal came back");
 }
 

@@ -1,9 +1,5 @@
 // lockstep-coordinator: orders transactions, and decides how they end.
-#include <sys/stat.h>
-
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,15 +42,10 @@ void EnlargeWal(const std::string& directory) {
 
 absl::StatusOr<std::unique_ptr<DecisionLog>> OpenLog(const Settings& settings,
                                                      const Cluster& cluster) {
-  const std::string& directory = settings.server.data_dir;
-  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    return absl::FailedPreconditionError("the directory " + directory +
-                                         " cannot be made: " + std::strerror(errno));
-  }
   absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> log =
       SqliteDecisionLog::Open(LogOptionsOf(settings));
   if (!log.ok()) return log.status();
-  EnlargeWal(directory);
+  EnlargeWal(settings.server.data_dir);
   if (absl::Status status = (*log)->SetMembers(cluster.Members()); !status.ok()) return status;
   return std::unique_ptr<DecisionLog>(*std::move(log));
 }
@@ -80,7 +71,7 @@ int Serve(const Settings& settings, const Cluster& cluster, std::unique_ptr<Deci
   if (!coordinator.ok()) return Refuse("cannot start", coordinator.status());
   AddCoordinatorService(&server, coordinator->get(), RequestLimitsOf(settings));
   if (absl::Status listening = server.Start(); !listening.ok()) {
-    return Refuse("cannot listen", listening);
+    return Refuse("cannot start", listening);
   }
   (*coordinator)->Start();
   (*coordinator)->WaitUntilAllAsked(kLongestFirstQuestion);
@@ -94,8 +85,10 @@ int Serve(const Settings& settings, const Cluster& cluster, std::unique_ptr<Deci
   const int signal = signals->Wait();
   Log(LogLevel::kInfo, "stopping", {{"signal", signal}});
   (*coordinator)->Refuse();
-  server.StopServing(settings.server.shutdown_timeout / 2);
-  (*coordinator)->Shutdown(settings.server.shutdown_timeout / 4);
+  server.Refuse();
+  // Before the server cancels what is not answered: a client is to learn its transaction's name.
+  (*coordinator)->Shutdown(settings.server.shutdown_timeout / 2);
+  server.StopServing(settings.server.shutdown_timeout / 4);
   server.DrainQueues();
   return EXIT_SUCCESS;
 }

@@ -37,6 +37,7 @@ Error NoReplica(const Engine& engine, DatabaseIndex database) {
 // Whether another replica may do better.
 bool IsWorthAnother(const FailedCall& failed) {
   return failed.failure == CallFailure::kUnavailable ||
+         failed.failure == CallFailure::kTermOutdated ||
          (failed.failure == CallFailure::kRefused &&
           (failed.error.reason == Reason::kNotReady ||
            failed.error.reason == Reason::kShuttingDown ||
@@ -45,14 +46,16 @@ bool IsWorthAnother(const FailedCall& failed) {
 
 Error AsReadError(FailedCall failed, const ClusterNode& node) {
   Error error = std::move(failed.error);
+  if (failed.failure == CallFailure::kTermOutdated) {
+    // Terms mean nothing to a client, and this coordinator is about to end.
+    error.reason = Reason::kNotReady;
+    error.message = absl::StrCat("Node ", node.node_id,
+                                 " follows a later run of the coordinator than the one that was "
+                                 "asked; try again.");
+    error.retry_delay = kRetryDelay;
+  }
   error.node_id = node.node_id;
   error.database = node.database;
-  return error;
-}
-
-Error StoppingOrFull() {
-  Error error = QueueFull(0);
-  error.message = "The coordinator has too many calls waiting, or is stopping; try again.";
   return error;
 }
 
@@ -69,9 +72,9 @@ class OneRead : public std::enable_shared_from_this<OneRead> {
         done_(std::move(done)) {}
 
   void Try() {
-    const bool accepted =
+    std::optional<Error> refused =
         coordinator_->Run([self = shared_from_this()](Engine& engine) { self->Send(engine); });
-    if (!accepted) done_(StoppingOrFull());
+    if (refused) done_(*std::move(refused));
   }
 
  private:
@@ -132,9 +135,9 @@ class VersionsRead : public std::enable_shared_from_this<VersionsRead> {
         done_(std::move(done)) {}
 
   void Try() {
-    const bool accepted =
+    std::optional<Error> refused =
         coordinator_->Run([self = shared_from_this()](Engine& engine) { self->Send(engine); });
-    if (!accepted) done_(StoppingOrFull());
+    if (refused) done_(*std::move(refused));
   }
 
  private:
@@ -159,20 +162,22 @@ class VersionsRead : public std::enable_shared_from_this<VersionsRead> {
         fresh.back().error = NoReplica(engine, database_);
       }
     }
+    int64_t newest = 0;
     {
       std::lock_guard lock(mutex_);
       replicas_ = std::move(fresh);
       outstanding_ = routes.size();
+      newest = newest_round_;
     }
     if (routes.empty()) return Finish();
-    for (const ReadRoute& route : routes) SendTo(engine, route);
+    for (const ReadRoute& route : routes) SendTo(engine, route, newest);
   }
 
-  void SendTo(Engine& engine, const ReadRoute& route) {
+  void SendTo(Engine& engine, const ReadRoute& route, int64_t least_round) {
     const absl::Duration left = deadline_ - coordinator_->clock().MonotonicNow();
     v1::ReadRequest request;
     *request.mutable_target() = engine.TargetOf(route.participant);
-    request.set_least_round(std::max(newest_round_, route.least_round.value()));
+    request.set_least_round(std::max(least_round, route.least_round.value()));
     request.set_version_of_table(table_);
     rpc::ToProto(std::max(left, absl::ZeroDuration()), request.mutable_timeout());
     engine.link(route.participant)
@@ -243,12 +248,12 @@ class VersionsRead : public std::enable_shared_from_this<VersionsRead> {
   const std::string table_;
   const absl::Duration deadline_;
   Done done_;
-  // Guards what follows while answers come in on several threads.
+  int tries_ = 0;
+  // Guards what follows from the first call of a try until its last answer.
   std::mutex mutex_;
   std::vector<Replica> replicas_;
   size_t outstanding_ = 0;
   int64_t newest_round_ = 0;
-  int tries_ = 0;
 };
 
 }  // namespace

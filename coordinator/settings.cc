@@ -26,6 +26,8 @@ void DeclareLimits(Settings* settings, config::Schema* schema) {
                    "the longest SQL text of a statement");
   schema->ByteSize("max_value_bytes", &settings->value_bytes, kKiB, kGiB,
                    "the largest value of a parameter");
+  schema->ByteSize("max_result_bytes", &settings->result_bytes, kKiB, kGiB,
+                   "the largest results of a transaction");
   schema->Duration("default_timeout", &settings->request.default_timeout, absl::Milliseconds(1),
                    absl::Hours(1), "how long a call may take that does not say it");
   schema->Duration("max_timeout", &settings->request.max_timeout, absl::Milliseconds(1),
@@ -51,6 +53,7 @@ Settings::Settings()
     : request_bytes(static_cast<int64_t>(request.request_bytes)),
       sql_bytes(static_cast<int64_t>(request.sql_bytes)),
       value_bytes(static_cast<int64_t>(request.value_bytes)),
+      result_bytes(static_cast<int64_t>(CoordinatorOptions().max_result_bytes)),
       queue_transactions(static_cast<int>(QueueCaps().transactions)),
       queue_bytes(static_cast<int64_t>(QueueCaps().bytes)),
       round_transactions(static_cast<int>(RoundCaps().transactions)),
@@ -101,6 +104,7 @@ CoordinatorOptions CoordinatorOptionsOf(const Settings& settings) {
   options.queue_caps.transactions = static_cast<uint64_t>(settings.queue_transactions);
   options.queue_caps.bytes = static_cast<uint64_t>(settings.queue_bytes);
   options.slow_transaction = settings.slow_transaction_threshold;
+  options.max_result_bytes = static_cast<uint64_t>(settings.result_bytes);
   options.random_seed = DrawSeed();
   return options;
 }

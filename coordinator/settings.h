@@ -26,6 +26,7 @@ struct Settings {
   int64_t request_bytes;
   int64_t sql_bytes;
   int64_t value_bytes;
+  int64_t result_bytes;
   int queue_transactions;
   int64_t queue_bytes;
   int round_transactions;

@@ -4,9 +4,16 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace lockstep::coordinator {
+namespace {
+
+// With less free space than this a start, or the decisions of a moment, may not get through.
+constexpr uint64_t kLeastForDecisions = 1 << 20;
+
+}  // namespace
 
 SpaceReserve::SpaceReserve(std::string directory, uint64_t least_free_bytes, uint64_t reserve_bytes)
     : directory_(std::move(directory)),
@@ -14,17 +21,22 @@ SpaceReserve::SpaceReserve(std::string directory, uint64_t least_free_bytes, uin
       least_free_bytes_(least_free_bytes),
       reserve_bytes_(reserve_bytes) {
   taken_ = Take();
+  if (IsNeeded(FreeBytes())) GiveUp();
 }
 
 bool SpaceReserve::IsShort() {
   const uint64_t free_bytes = FreeBytes();
   const bool is_short = free_bytes < least_free_bytes_;
-  if (taken_ && free_bytes < least_free_bytes_ / 4) {
+  if (taken_ && IsNeeded(free_bytes)) {
     GiveUp();
   } else if (!taken_ && free_bytes > least_free_bytes_ + 2 * reserve_bytes_) {
     taken_ = Take();
   }
   return is_short;
+}
+
+bool SpaceReserve::IsNeeded(uint64_t free_bytes) const {
+  return free_bytes < std::max(least_free_bytes_ / 4, kLeastForDecisions);
 }
 
 uint64_t SpaceReserve::FreeBytes() const {

@@ -8,7 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/directory.h"
 #include "coordinator/decision_keys.h"
+#include "coordinator/log_head.h"
 #include "coordinator/member_table.h"
 #include "coordinator/sqlite_rows.h"
 
@@ -21,24 +23,6 @@ PRAGMA journal_mode=WAL;
 PRAGMA synchronous=FULL;
 PRAGMA wal_autocheckpoint=0;
 BEGIN EXCLUSIVE;
-)";
-
-// A row of `decision` is kept until it is forgotten (open = 0) and its outcomes are old. `outcome`
-// finds the rounds of a transaction: a row per round and bucket of neighbouring transactions,
-// because a row per transaction would double what a round writes. All times are nanoseconds.
-constexpr char kSchema[] = R"(
-CREATE TABLE head(
-  id INTEGER PRIMARY KEY CHECK(id = 1), format INTEGER NOT NULL, log_id TEXT NOT NULL,
-  cluster_id TEXT NOT NULL, term INTEGER NOT NULL, clock_floor INTEGER NOT NULL,
-  lowest_open INTEGER NOT NULL, horizon INTEGER NOT NULL);
-CREATE TABLE member(
-  place INTEGER PRIMARY KEY, node_id TEXT NOT NULL UNIQUE, database TEXT NOT NULL,
-  role INTEGER NOT NULL, durable_round INTEGER NOT NULL);
-CREATE TABLE decision(
-  round INTEGER PRIMARY KEY, open INTEGER NOT NULL, decide_time INTEGER NOT NULL,
-  checksum INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE TABLE outcome(
-  bucket INTEGER NOT NULL, round INTEGER NOT NULL, PRIMARY KEY(bucket, round)) WITHOUT ROWID;
 )";
 
 constexpr int kPrunedPerCall = 512;
@@ -80,6 +64,11 @@ struct SqliteDecisionLog::Statements {
 
 absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> SqliteDecisionLog::Open(
     const SqliteDecisionLogOptions& options) {
+  // Its entry must outlive what is written into it.
+  absl::Status made = MakeDirectory(options.directory, /*sync=*/true);
+  if (!made.ok()) return made;
+  // Before anything is written: what a start on a full disk writes has to find room.
+  SpaceReserve reserve(options.directory, options.least_free_bytes, options.reserve_bytes);
   const std::string path = options.directory + "/" + kFile;
   sqlite::OpenOptions open_options;
   open_options.vfs = options.vfs;
@@ -89,7 +78,8 @@ absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> SqliteDecisionLog::Open(
   if (absl::Status status = (*connection)->Exec(kSettings); !status.ok()) {
     return OpenError(path, status);
   }
-  std::unique_ptr<SqliteDecisionLog> log(new SqliteDecisionLog(*std::move(connection), options));
+  std::unique_ptr<SqliteDecisionLog> log(
+      new SqliteDecisionLog(*std::move(connection), std::move(reserve)));
   if (absl::Status status = log->ReadHead(options.cluster_id); !status.ok()) {
     return status.code() == absl::StatusCode::kFailedPrecondition
                ? absl::FailedPreconditionError(
@@ -101,56 +91,19 @@ absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> SqliteDecisionLog::Open(
 }
 
 SqliteDecisionLog::SqliteDecisionLog(std::unique_ptr<sqlite::Connection> connection,
-                                     const SqliteDecisionLogOptions& options)
-    : connection_(std::move(connection)),
-      reserve_(options.directory, options.least_free_bytes, options.reserve_bytes) {}
+                                     SpaceReserve reserve)
+    : connection_(std::move(connection)), reserve_(std::move(reserve)) {}
 
 SqliteDecisionLog::~SqliteDecisionLog() = default;
 
 // Within the transaction that kSettings began.
 absl::Status SqliteDecisionLog::ReadHead(const std::string& cluster_id) {
-  absl::StatusOr<sqlite::Statement> table =
-      connection_->Prepare("SELECT 1 FROM sqlite_schema WHERE name = 'head'");
-  if (!table.ok()) return table.status();
-  bool is_new = true;
-  absl::Status status = ForEachRow(*table, [&] {
-    is_new = false;
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
-  if (is_new) {
-    if (status = connection_->Exec(kSchema); !status.ok()) return status;
-    absl::StatusOr<sqlite::Statement> insert =
-        connection_->Prepare("INSERT INTO head VALUES(1, ?, ?, ?, 0, 0, 0, 0)");
-    if (!insert.ok()) return insert.status();
-    status = RunWith(*insert, int64_t{kFormat}, DrawLogId(), cluster_id);
-    if (!status.ok()) return status;
-  }
-  // The format first: the other columns may mean something else in a newer one.
-  absl::StatusOr<sqlite::Statement> format = connection_->Prepare("SELECT format FROM head");
-  if (!format.ok()) return format.status();
-  status = ForEachRow(*format, [&] {
-    if (format->ColumnInt(0) == kFormat) return absl::OkStatus();
-    return absl::FailedPreconditionError(absl::StrCat(
-        "has format ", format->ColumnInt(0), ", and this program knows format ", kFormat,
-        ": run the version of lockstep-coordinator that wrote it, or a newer one"));
-  });
-  if (!status.ok()) return status;
-  absl::StatusOr<sqlite::Statement> head = connection_->Prepare(
-      "SELECT log_id, cluster_id, clock_floor, horizon, lowest_open FROM head");
+  absl::StatusOr<LogHead> head = ReadOrMakeHead(connection_.get(), cluster_id);
   if (!head.ok()) return head.status();
-  status = ForEachRow(*head, [&] {
-    log_id_ = Text(*head, 0);
-    clock_floor_ = absl::FromUnixNanos(head->ColumnInt(2));
-    horizon_ = IdOf(head->ColumnInt(3));
-    lowest_open_ = Round(*head, 4);
-    if (Text(*head, 1) == cluster_id) return absl::OkStatus();
-    return absl::FailedPreconditionError(absl::StrCat("belongs to the cluster ", Text(*head, 1),
-                                                      ", and this coordinator is configured for ",
-                                                      cluster_id));
-  });
-  if (!status.ok()) return status;
-  if (log_id_.empty()) return absl::DataLossError("its head is missing");
+  log_id_ = std::move(head->log_id);
+  clock_floor_ = head->clock_floor;
+  lowest_open_ = head->lowest_open;
+  horizon_ = head->horizon;
   if (absl::Status made = AnswerTable::Create(connection_.get()); !made.ok()) return made;
   return connection_->Exec("COMMIT");
 }
@@ -195,22 +148,20 @@ absl::Status SqliteDecisionLog::Commit(Body&& body) {
 }
 
 absl::StatusOr<Term> SqliteDecisionLog::NewTerm() {
-  absl::StatusOr<sqlite::Statement> update =
-      connection_->Prepare("UPDATE head SET term = term + 1 RETURNING term");
-  if (!update.ok()) return update.status();
-  int64_t term = 0;
+  absl::StatusOr<Term> term;
   // The sync of this commit also covers what a killed process had written and not synced.
   const absl::Status status = Commit([&] {
-    return ForEachRow(*update, [&] {
-      term = update->ColumnInt(0);
-      return absl::OkStatus();
-    });
+    term = DrawTerm(connection_.get());
+    return term.status();
   });
   if (!status.ok()) return status;
-  if (term < 1 || term > int64_t{RoundId::kMaxTerm}) {
-    return absl::OutOfRangeError(absl::StrCat("the decision log has no term left: ", term));
-  }
-  return static_cast<Term>(term);
+  return term;
+}
+
+absl::Status SqliteDecisionLog::MarkSuperseded(const std::string& reason, absl::Time now) {
+  // Nothing else will be written: a full disk must not keep the next start from knowing.
+  reserve_.GiveUp();
+  return Commit([&] { return StoreSuperseded(connection_.get(), reason, now); });
 }
 
 template <typename OnDecision>
@@ -264,6 +215,9 @@ absl::StatusOr<RecoveredState> SqliteDecisionLog::Recover() {
   absl::StatusOr<RequestIndex> requests = answers_->ReadAll();
   if (!requests.ok()) return requests.status();
   state.requests = *std::move(requests);
+  absl::StatusOr<std::vector<uint64_t>> boot_ids = ReadBootIds(connection_.get());
+  if (!boot_ids.ok()) return boot_ids.status();
+  state.boot_ids = *std::move(boot_ids);
   state.clock_floor = clock_floor_;
   return state;
 }

@@ -18,7 +18,7 @@
 namespace lockstep::coordinator {
 
 struct SqliteDecisionLogOptions {
-  std::string directory;   // exists; the log is the file decisions.db in it
+  std::string directory;   // made if it is not there; the log is the file decisions.db in it
   std::string cluster_id;  // a log of another cluster is refused
   std::string vfs;         // empty: SQLite's own
   // Less free space than this refuses new transactions; see SpaceReserve.
@@ -29,21 +29,20 @@ struct SqliteDecisionLogOptions {
 // WAL with synchronous=FULL: one fdatasync a Write. While it is open no other process can open it.
 class SqliteDecisionLog final : public DecisionLog {
  public:
-  // The newest format that this code reads and writes.
-  static constexpr int kFormat = 1;
   // The database in the log's directory, and what its WAL grows to before a checkpoint lets it
   // begin again: the file stays as long as it is.
   static constexpr char kFile[] = "decisions.db";
   static constexpr int64_t kUsualWalBytes = 5 << 20;
 
   // Makes the log if there is none. FAILED_PRECONDITION with both sides named when it is of another
-  // cluster, of a newer format or in use; DATA_LOSS when it cannot be read.
+  // cluster, of a newer format, superseded or in use; DATA_LOSS when it cannot be read.
   static absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> Open(
       const SqliteDecisionLogOptions& options);
   ~SqliteDecisionLog() override;
 
   const std::string& log_id() const override { return log_id_; }
   absl::StatusOr<Term> NewTerm() override;
+  absl::Status MarkSuperseded(const std::string& reason, absl::Time now) override;
   absl::Status SetMembers(const std::vector<Member>& members) override;
   absl::StatusOr<RecoveredState> Recover() override;
   absl::Status Write(const LogBatch& batch) override;
@@ -60,8 +59,7 @@ class SqliteDecisionLog final : public DecisionLog {
  private:
   struct Statements;
 
-  SqliteDecisionLog(std::unique_ptr<sqlite::Connection> connection,
-                    const SqliteDecisionLogOptions& options);
+  SqliteDecisionLog(std::unique_ptr<sqlite::Connection> connection, SpaceReserve reserve);
   absl::Status Prepare();
   absl::Status ReadHead(const std::string& cluster_id);
   // Runs `body` in one durable transaction.

@@ -52,6 +52,7 @@ struct Transaction {
   absl::Duration sent = absl::ZeroDuration();
   absl::Duration decided = absl::ZeroDuration();  // all votes were there
   std::vector<NoVote> no_votes;
+  uint64_t result_bytes = 0;  // of the results in `response`
   // Filled as the votes come; its results have their places and names from the start.
   v1::ExecuteResponse response;
 };

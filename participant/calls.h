@@ -63,6 +63,8 @@ struct FenceCall {
   int role = 0;
   uint32_t replicas = 0;
   uint32_t data_format = 0;
+  uint64_t boot_id = 0;
+  std::vector<uint64_t> earlier_boot_ids;  // of terms 1, 2 and so on
 };
 
 struct StatusCall {

@@ -35,6 +35,7 @@ void ToProto(const NodeReport& report, v1::NodeReport* message) {
   message->set_state(report.ready ? v1::STATE_READY : v1::STATE_RECOVERING);
   message->set_term(report.term);
   message->set_tombstone(report.tombstone.value());
+  message->set_coordinator_boot_id(report.coordinator);
 }
 
 void ToProto(const BranchVote& vote, v1::BranchVote* message) {

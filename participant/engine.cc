@@ -91,6 +91,7 @@ absl::Status Engine::SetUpConnections() {
 Scan Engine::WhatTheStoreFound() const {
   Scan scan;
   scan.term = store_->term();
+  scan.coordinator = store_->coordinator();
   scan.tombstone = store_->tombstone();
   scan.applied = store_->applied();
   scan.identified = !store_->identity().log_id.empty();
@@ -137,13 +138,8 @@ Error Engine::Refused(const Decision& decision, Term term, RoundId round) const 
   return RefusedBy(decision.refusal, protocol_.state(), term, round, options_.name);
 }
 
-// The first two steps of a decision.
+// What comes before a decision's action, but for a Fence's.
 std::optional<Error> Engine::MakeDurable(const Decision& decision) {
-  if (decision.persist_term) {
-    absl::Status status = store_->PersistTerm(*decision.persist_term);
-    if (!status.ok()) return FromStorage(status, "make the term durable", options_.name);
-    protocol_.TermPersisted(*decision.persist_term);
-  }
   if (decision.persist_tombstone) {
     absl::Status status = store_->PersistTombstone(*decision.persist_tombstone);
     if (!status.ok()) return FromStorage(status, "make the rollback durable", options_.name);
@@ -232,6 +228,7 @@ void Engine::Publish() {
   report.identified = state.identified;
   report.ready = report.serving && (state.identified || options_.standalone);
   report.term = state.term;
+  report.coordinator = state.coordinator;
   report.tombstone = state.tombstone;
   report.wal_bytes = store_->wal_bytes();
   report.syncs = store_->syncs();

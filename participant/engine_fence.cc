@@ -74,10 +74,16 @@ void Engine::On(FenceMessage& message) {
   const FenceCall& call = message.call;
   if (std::optional<Error> stranger = IdentityError(call)) return message.done(*stranger);
   if (std::optional<Error> unequal = DataError(call)) return message.done(*unequal);
-  const Decision decision = protocol_.Fence(call.target.term);
-  if (std::optional<Error> failed = MakeDurable(decision)) return message.done(*failed);
+  const Decision decision = protocol_.Fence(call.target.term, call.boot_id, call.earlier_boot_ids);
   if (decision.action == Action::kRefuse) {
-    return message.done(Refused(decision, call.target.term, RoundId()));
+    return message.done(FenceRefusedBy(decision.refusal, protocol_.state(), call, options_.name));
+  }
+  if (decision.persist_term) {
+    const absl::Status status = store_->PersistTerm(*decision.persist_term, call.boot_id);
+    if (!status.ok()) {
+      return message.done(FromStorage(status, "make the term durable", options_.name));
+    }
+    protocol_.TermPersisted(*decision.persist_term, call.boot_id);
   }
   if (std::optional<Error> failed = StoreIdentity(call)) return message.done(*failed);
   Publish();

@@ -31,6 +31,8 @@ std::string Named(RoundId round) {
   return absl::StrCat(round.value(), " (term ", round.term(), ", number ", round.number(), ")");
 }
 
+std::string Hex(uint64_t boot_id) { return absl::StrCat(absl::Hex(boot_id, absl::kZeroPad16)); }
+
 std::string Finished(const State& state) {
   return absl::StrCat("applied up to ", Named(state.applied), ", rolled back up to ",
                       Named(state.tombstone));
@@ -61,6 +63,13 @@ Error RefusedBy(Refusal refusal, const State& state, Term term, RoundId round,
                   absl::StrCat(node, " obeys a coordinator of term ", state.term, ", not of term ",
                                term, " any more"),
                   name);
+    case Refusal::kNotFenced:
+      return NotReady(absl::StrCat(node, " obeys a coordinator of term ", state.term,
+                                   " and has had no Fence of term ", term, "; send that first"),
+                      name);
+    case Refusal::kTermTaken:
+    case Refusal::kStrayed:
+      break;
     case Refusal::kRecovering:
       return NotReady(node + " is still reading its files; ask again", name);
     case Refusal::kNotIdentified:
@@ -108,6 +117,27 @@ Error RefusedBy(Refusal refusal, const State& state, Term term, RoundId round,
                   name);
   }
   return Make(Reason::kInvariantBroken, "refused without a reason", name);
+}
+
+Error FenceRefusedBy(Refusal refusal, const State& state, const FenceCall& call,
+                     const NodeIdentity& name) {
+  const std::string ours = absl::StrCat("node ", name.node_id, " obeys the coordinator's run ",
+                                        Hex(state.coordinator), " of term ", state.term);
+  switch (refusal) {
+    case Refusal::kTermTaken:
+      return Make(Reason::kTermOutdated,
+                  absl::StrCat(ours, ", not run ", Hex(call.boot_id),
+                               " of the same term: one of them is on a copy of the decision log"),
+                  name);
+    case Refusal::kStrayed:
+      return Invalid(
+          "earlier_boot_ids",
+          absl::StrCat(ours, ", of which the decision log of run ", Hex(call.boot_id), " of term ",
+                       call.target.term, " does not know: one of them is on an older copy of it"),
+          name);
+    default:
+      return RefusedBy(refusal, state, call.target.term, RoundId(), name);
+  }
 }
 
 Error NotMeantForThisNode(const std::string& field, const std::string& theirs,

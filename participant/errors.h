@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "common/error.h"
+#include "participant/calls.h"
 #include "participant/node_report.h"
 #include "participant/protocol/decision.h"
 #include "participant/protocol/state.h"
@@ -18,6 +19,10 @@ namespace lockstep::participant {
 // 0 where there is none. The outcome is NOT_STARTED.
 Error RefusedBy(Refusal refusal, const State& state, Term term, RoundId round,
                 const NodeIdentity& name);
+
+// The same of a Fence, which also names the run of the coordinator that it comes from.
+Error FenceRefusedBy(Refusal refusal, const State& state, const FenceCall& call,
+                     const NodeIdentity& name);
 
 // The caller means another node or other data than this; `field` is the path of what differs.
 Error NotMeantForThisNode(const std::string& field, const std::string& theirs,

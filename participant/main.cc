@@ -91,7 +91,7 @@ int Run(const Settings& settings, rpc::SignalWaiter* signals) {
     AddTwoPhaseCommitService(handle, settings.request, settings.options.engine.round.record_bytes,
                              &server);
     if (const absl::Status listening = server.Start(); !listening.ok()) {
-      return Refuse("cannot listen", listening);
+      return Refuse("cannot start", listening);
     }
     const NodeReport report = handle.Report();
     Log(LogLevel::kInfo, "started",

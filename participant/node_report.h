@@ -46,6 +46,7 @@ struct NodeReport {
   bool serving = false;
   bool identified = false;
   Term term = 0;
+  uint64_t coordinator = 0;  // the boot id of the run that the term belongs to
   RoundId tombstone;
   int64_t wal_bytes = 0;
   int64_t syncs = 0;

@@ -121,6 +121,9 @@ void Edge::Fence(FenceRpc call) const {
   fence.role = request.role();
   fence.replicas = request.replicas();
   fence.data_format = request.data_format();
+  fence.boot_id = request.boot_id();
+  fence.earlier_boot_ids.assign(request.earlier_boot_ids().begin(),
+                                request.earlier_boot_ids().end());
   handle_.Fence(std::move(fence), AnswerWithReport<v1::FenceResponse>(std::move(call)));
 }
 

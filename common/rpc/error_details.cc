@@ -54,8 +54,8 @@ constexpr ReasonRow kReasons[] = {
     {Reason::kShuttingDown, grpc::UNAVAILABLE},
     {Reason::kInvariantBroken, grpc::DATA_LOSS},
     {Reason::kTransactionUnknown, grpc::NOT_FOUND},
-    {Reason::kTransactionUnknown, grpc::NOT_FOUND},
 };
+static_assert(std::size(kReasons) + 1 == v1::ErrorReason_ARRAYSIZE, "one row for each reason");
 
 const ReasonRow& RowOf(Reason reason) {
   const auto index = static_cast<size_t>(reason) - 1;

@@ -60,10 +60,15 @@ void Server::Serve(Queue* queue) {
 
 void Server::SetServing(bool serving) { health_.SetServing(serving); }
 
-void Server::StopServing(absl::Duration grace) {
+void Server::Refuse() {
   if (server_ == nullptr || stopping_.exchange(true)) return;
   health_.Stop();
   reflection_->Stop();
+}
+
+void Server::StopServing(absl::Duration grace) {
+  if (server_ == nullptr || std::exchange(shut_down_, true)) return;
+  Refuse();
   server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
 }
 

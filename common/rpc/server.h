@@ -93,9 +93,13 @@ class Server {
   // that they start before Start proceed with it.
   QueuePool& queues() { return queues_; }
 
-  // Health says NOT_SERVING, new calls are refused with SHUTTING_DOWN, connections are closed as
-  // they become idle. Returns when all calls are answered, or when `grace` is over and those left
-  // were cancelled. The queues still run. May be called again.
+  // Health says NOT_SERVING, and new calls are refused with SHUTTING_DOWN; those under way go on.
+  // May be called again.
+  void Refuse();
+
+  // As Refuse, and connections are closed as they become idle. Returns when all calls are answered,
+  // or when `grace` is over and those left were cancelled. The queues still run. May be called
+  // again.
   void StopServing(absl::Duration grace);
 
   // Waits until the queues' last event was delivered, and ends their threads: clients that share
@@ -112,6 +116,7 @@ class Server {
   // In this order: whatever is destroyed first may use what stands above it.
   const ServerOptions options_;
   std::atomic<bool> stopping_{false};
+  bool shut_down_ = false;
   std::vector<std::pair<std::shared_ptr<internal::MethodState>, Post>> methods_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::vector<std::string> service_names_;

@@ -89,6 +89,8 @@ void Core::On(const Submit& event) {
   Complete refusal{event.transaction, Ending::kNotStarted, EndingReason::kNone, RoundId(), 0, {}};
   if (shutting_down_) {
     refusal.reason = EndingReason::kShuttingDown;
+  } else if (event.bytes > config_.queue_caps.bytes) {
+    refusal.reason = EndingReason::kTooLarge;
   } else if (!queue_.HasRoomFor(event.bytes)) {
     refusal.reason = EndingReason::kQueueFull;
   } else {
@@ -146,10 +148,14 @@ void Core::MaybeIdle() {
   Emit(Idle{});
 }
 
-void Core::Die(std::string reason) {
+void Core::Die(std::string reason, bool superseded) {
   if (dead_) return;
-  effects_->emplace_back(Fatal{std::move(reason)});
+  effects_->emplace_back(Fatal{std::move(reason), superseded});
   dead_ = true;
+}
+
+void Core::DieSuperseded(ParticipantIndex participant, const std::string& why) {
+  Die(participants_[participant].config.name + " " + why, /*superseded=*/true);
 }
 
 uint64_t Core::DrawSeed() {

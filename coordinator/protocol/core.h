@@ -38,6 +38,9 @@ struct Round {
   absl::Duration vote_deadline;
 };
 
+// What a participant that refused our term has done.
+inline constexpr char kHigherTerm[] = "has seen a higher term than ours";
+
 class Core {
  public:
   Core(Config config, StartState start);
@@ -62,7 +65,8 @@ class Core {
   // By name of the first participant that it cannot have; false if there is none.
   bool EndIfUnavailable(Slot slot);
   void MaybeIdle();
-  void Die(std::string reason);
+  void Die(std::string reason, bool superseded = false);
+  void DieSuperseded(ParticipantIndex participant, const std::string& why);
   void Pump();
   void ForgivePause();
 

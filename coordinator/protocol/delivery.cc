@@ -84,7 +84,7 @@ void Core::Delivered(ParticipantIndex participant, RoundId round, bool commit,
 void Core::DeliveryFailed(ParticipantIndex participant, RoundId round, CallFailure failure) {
   ParticipantRecord& record = participants_[participant];
   if (failure == CallFailure::kTermOutdated) {
-    return Die(record.config.name + " has seen a higher term than ours");
+    return DieSuperseded(participant, kHigherTerm);
   }
   if (record.outbox.empty() || !record.delivery_under_way) return;
   if (record.outbox.front().round != round) return;

@@ -58,10 +58,12 @@ enum class Ending { kCommitted, kAborted, kNotStarted };
 enum class EndingReason {
   kNone,                    // kCommitted
   kVoteNo,                  // of `participant`, in `round`: its vote has the error
+  kVetoed,                  // by the shell, with the vote of `participant`
   kReplicasDisagree,        // `digests`
   kTimeout,                 // waited too long for its participants
   kParticipantUnavailable,  // `participant`: no vote in `round`, or not to be reached
   kQueueFull,               // kNotStarted
+  kTooLarge,                // kNotStarted: it would not fit into an empty queue either
   kShuttingDown,            // kNotStarted, or kAborted when deferred before
 };
 
@@ -108,6 +110,9 @@ struct Alarm {
 // End the process now, without another message or answer. Nothing follows it.
 struct Fatal {
   std::string reason;
+  // Participants have followed another run than this decision log knows of: it is an older copy, or
+  // was copied. Mark it before the end, so that no start of it draws another term (rule R22).
+  bool superseded = false;
 };
 
 // After Shutdown: no round is under way, every delivery to a reachable participant is done.

@@ -76,6 +76,7 @@ struct FenceAnswered {
 struct FenceFailed {
   ParticipantIndex participant = 0;
   CallFailure failure = CallFailure::kUnavailable;
+  std::string reason = {};  // for people
 };
 // The participant's identity is another one than ours for it (rule R22); `reason` names both.
 struct FenceRefused {

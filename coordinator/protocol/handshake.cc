@@ -18,8 +18,8 @@ std::string Describe(RoundId round) {
 // that a later coordinator runs: either way this one ends (rule R22).
 void Core::LearnFrom(ParticipantIndex participant, const Report& report) {
   if (report.term > term_) {
-    return Die(absl::StrCat(participants_[participant].config.name, " has seen term ", report.term,
-                            ", above our ", term_));
+    return DieSuperseded(participant,
+                         absl::StrCat("has seen term ", report.term, ", above our ", term_));
   }
   participants_[participant].last_heard = now_.monotonic;
   LearnBoot(participant, report.boot_id);
@@ -130,10 +130,10 @@ void Core::On(const FenceAnswered& event) {
 // roll back what was answered (rule R22).
 void Core::DieOfOldLog(ParticipantIndex participant, const Report& report) {
   const ParticipantRecord& record = participants_[participant];
-  Die(absl::StrCat(record.config.name, " has applied ", Describe(report.applied),
-                   ", of which the decision log knows nothing (its last is ",
-                   Describe(record.least_round),
-                   "): it is an older copy; put the newest one back"));
+  DieSuperseded(participant,
+                absl::StrCat("has applied ", Describe(report.applied),
+                             ", of which the decision log knows nothing (its last there is ",
+                             Describe(record.least_round), ")"));
 }
 
 // What it said durable, or promised by a YES that a decision rests on, must still be there.
@@ -199,12 +199,14 @@ void Core::On(const FenceFailed& event) {
   ParticipantRecord& record = participants_[event.participant];
   record.fence_under_way = false;
   if (event.failure == CallFailure::kTermOutdated) {
-    return Die(record.config.name + " has seen a higher term than ours");
+    return DieSuperseded(event.participant, "refused our Fence: " + event.reason);
   }
   record.next_fence = std::max(record.next_fence, now_.monotonic + record.fence_pause);
   record.fence_pause = std::min(record.fence_pause * 2, kLongestRetry);
   if (event.failure == CallFailure::kUnavailable) {
     Unreachable(event.participant, "cannot be reached");
+  } else {
+    UpdateState(event.participant, event.reason);
   }
 }
 
@@ -240,7 +242,7 @@ void Core::On(const StatusFailed& event) {
   ParticipantRecord& record = participants_[event.participant];
   record.status_under_way = false;
   if (event.failure == CallFailure::kTermOutdated) {
-    return Die(record.config.name + " has seen a higher term than ours");
+    return DieSuperseded(event.participant, kHigherTerm);
   }
   if (event.failure != CallFailure::kUnavailable || record.last_heard > record.status_sent) return;
   Unreachable(event.participant, "cannot be reached");

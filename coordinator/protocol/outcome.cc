@@ -55,6 +55,7 @@ class Decider {
     for (const Place place : members_) {
       if (VoteOf(place) == nullptr) return {Kind::kAbort, Cause::kVoteMissing, place};
       if (Voted(place, Vote::Kind::kNo)) return {Kind::kAbort, Cause::kVoteNo, place};
+      if (VoteOf(place)->vetoed) return {Kind::kAbort, Cause::kVetoed, place};
     }
     return JudgeDigests();
   }

@@ -29,10 +29,10 @@ struct Ballot {
 
 struct TransactionOutcome {
   enum class Kind : uint8_t { kCommit, kAbort, kDefer };
-  enum class Cause : uint8_t { kNone, kVoteNo, kVoteMissing, kReplicasDisagree };
+  enum class Cause : uint8_t { kNone, kVoteNo, kVoteMissing, kVetoed, kReplicasDisagree };
   Kind kind = Kind::kDefer;
   Cause cause = Cause::kNone;  // of an abort
-  Place culprit = 0;           // who voted NO or did not vote; the first that disagrees
+  Place culprit = 0;           // whose vote is NO, missing or vetoed; the first that disagrees
 };
 
 struct RoundOutcome {

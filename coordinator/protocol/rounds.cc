@@ -16,6 +16,8 @@ EndingReason ReasonOf(TransactionOutcome::Cause cause) {
       return EndingReason::kVoteNo;
     case TransactionOutcome::Cause::kVoteMissing:
       return EndingReason::kParticipantUnavailable;
+    case TransactionOutcome::Cause::kVetoed:
+      return EndingReason::kVetoed;
     case TransactionOutcome::Cause::kReplicasDisagree:
       return EndingReason::kReplicasDisagree;
     case TransactionOutcome::Cause::kNone:
@@ -199,7 +201,7 @@ void Core::NoteBranchTime(ParticipantRecord* participant, const PrepareAnswered&
 
 void Core::On(const PrepareFailed& event) {
   if (event.failure == CallFailure::kTermOutdated) {
-    return Die(participants_[event.participant].config.name + " has seen a higher term than ours");
+    return DieSuperseded(event.participant, kHigherTerm);
   }
   if (AwaitingVote(event.participant, event.round) != nullptr) MissVote(event.participant);
 }

@@ -35,6 +35,9 @@ struct Vote {
   enum class Kind : uint8_t { kYes, kNo, kDefer };
   Kind kind = Kind::kNo;
   uint64_t digest = 0;  // means something only with kYes
+  // The shell cannot use what came with a YES: the transaction aborts as by a NO, but the
+  // participant holds the branch.
+  bool vetoed = false;
 };
 
 // What a participant says of itself in every answer (lockstep.v1.NodeReport).

@@ -27,6 +27,9 @@ enum class Refusal {
   kNone,
   kRoundInvalid,       // not a round that this coordinator's term can send
   kTermOutdated,       // R1
+  kTermTaken,          // R22: another run has fenced with this term
+  kStrayed,            // R22: fenced by a run that the sender's decision log does not know
+  kNotFenced,          // R1: of a higher term than the last Fence's
   kRecovering,         // R8: before the scan has ended
   kNotIdentified,      // no coordinator has introduced itself yet
   kInDoubt,            // found by a start
@@ -39,9 +42,9 @@ enum class Refusal {
   kReplicated,         // a local transaction would part the replicas
 };
 
-// In this order: make persist_term durable and say TermPersisted; make persist_tombstone durable
-// and say TombstonePersisted; then act. A higher term is made durable even if the action is a
-// refusal (rule R1).
+// In this order: make persist_term durable, with the run that it belongs to, and say TermPersisted;
+// make persist_tombstone durable and say TombstonePersisted; then act. Only a Fence raises the term
+// (rule R1), and only an action other than a refusal writes anything.
 struct Decision {
   Action action = Action::kRefuse;
   Refusal refusal = Refusal::kNone;

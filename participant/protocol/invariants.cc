@@ -19,6 +19,9 @@ std::optional<std::string> BrokenInOneState(const State& state) {
 std::optional<std::string> BrokenFromStepToStep(const State& before, const State& after) {
   if (before.phase == RoundPhase::kRecovering && before == State()) return std::nullopt;
   if (after.term < before.term) return "a term never falls (R1)";
+  if (after.term == before.term && after.coordinator != before.coordinator) {
+    return "a term belongs to one run (R22)";
+  }
   if (after.tombstone < before.tombstone) return "a tombstone never falls (R3)";
   if (after.applied < before.applied) return "the applied round never falls (R3)";
   if (after.durable < before.durable) return "the durable round never falls (R9)";

@@ -44,16 +44,18 @@ std::optional<Decision> Protocol::RefuseTerm(Term term, RoundId round) const {
   return std::nullopt;
 }
 
-Decision Protocol::WithTerm(Term term, Decision decision) const {
-  if (term > state_.term) decision.persist_term = term;
-  return decision;
+// A term has to be a Fence's first: that one names the run it belongs to (rule R22).
+std::optional<Decision> Protocol::RefuseUnfenced(Term term, RoundId round) const {
+  if (auto refused = RefuseTerm(term, round)) return refused;
+  if (term > state_.term) return Refuse(Refusal::kNotFenced);
+  return std::nullopt;
 }
 
 Decision Protocol::Prepare(Term term, RoundId round) const {
   // Only the coordinator that numbered a round prepares it (rule R2).
   if (!IsRound(round) || round.term() != term) return Refuse(Refusal::kRoundInvalid);
-  if (auto refused = RefuseTerm(term, round)) return *refused;
-  return WithTerm(term, DecidePrepare(round));
+  if (auto refused = RefuseUnfenced(term, round)) return *refused;
+  return DecidePrepare(round);
 }
 
 Decision Protocol::DecidePrepare(RoundId round) const {
@@ -74,8 +76,8 @@ Decision Protocol::DecidePrepare(RoundId round) const {
 
 Decision Protocol::Commit(Term term, RoundId round, Keep keep) const {
   if (!IsRound(round)) return Refuse(Refusal::kRoundInvalid);
-  if (auto refused = RefuseTerm(term, round)) return *refused;
-  return WithTerm(term, DecideCommit(round, keep));
+  if (auto refused = RefuseUnfenced(term, round)) return *refused;
+  return DecideCommit(round, keep);
 }
 
 Decision Protocol::DecideCommit(RoundId round, Keep keep) const {
@@ -98,8 +100,8 @@ Decision Protocol::DecideCommitOfHeld(Keep keep) const {
 
 Decision Protocol::Rollback(Term term, RoundId round) const {
   if (!IsRound(round)) return Refuse(Refusal::kRoundInvalid);
-  if (auto refused = RefuseTerm(term, round)) return *refused;
-  return WithTerm(term, DecideRollback(term, round));
+  if (auto refused = RefuseUnfenced(term, round)) return *refused;
+  return DecideRollback(term, round);
 }
 
 Decision Protocol::DecideRollback(Term term, RoundId round) const {
@@ -118,16 +120,28 @@ Decision Protocol::DecideRollback(Term term, RoundId round) const {
   return decision;
 }
 
-Decision Protocol::Fence(Term term) const {
+Decision Protocol::Fence(Term term, uint64_t coordinator,
+                         const std::vector<uint64_t>& earlier) const {
   if (auto refused = RefuseTerm(term, RoundId())) return *refused;
-  return WithTerm(term, Do(Action::kAnswer));
+  Decision decision = Do(Action::kAnswer);
+  // A call made by hand names no run: it is taken by its term.
+  if (term == state_.term) {
+    const bool same = coordinator == 0 || coordinator == state_.coordinator;
+    return same ? decision : Refuse(Refusal::kTermTaken);
+  }
+  const bool follows =
+      coordinator == 0 || state_.coordinator == 0 ||
+      (state_.term <= earlier.size() && earlier[state_.term - 1] == state_.coordinator);
+  if (!follows) return Refuse(Refusal::kStrayed);
+  decision.persist_term = term;
+  return decision;
 }
 
 Decision Protocol::Read(Term term, RoundId least_round) const {
   if (least_round.value() < 0) return Refuse(Refusal::kRoundInvalid);
-  if (auto refused = RefuseTerm(term, least_round)) return *refused;
-  if (!state_.identified) return WithTerm(term, Refuse(Refusal::kNotIdentified));
-  return WithTerm(term, Do(least_round <= state_.applied ? Action::kAnswer : Action::kWait));
+  if (auto refused = RefuseUnfenced(term, least_round)) return *refused;
+  if (!state_.identified) return Refuse(Refusal::kNotIdentified);
+  return Do(least_round <= state_.applied ? Action::kAnswer : Action::kWait);
 }
 
 Decision Protocol::ExecuteLocal() const {
@@ -156,6 +170,7 @@ void Protocol::Scanned(const Scan& scan) {
   LOCKSTEP_CHECK(!(scan.redo && scan.in_doubt), "the redo block comes before what is masked");
   State next = state_;
   next.term = scan.term;
+  next.coordinator = scan.coordinator;
   next.tombstone = scan.tombstone;
   next.applied = scan.applied;
   next.durable = scan.applied;
@@ -174,10 +189,11 @@ void Protocol::Scanned(const Scan& scan) {
   Change(next);
 }
 
-void Protocol::TermPersisted(Term term) {
+void Protocol::TermPersisted(Term term, uint64_t coordinator) {
   LOCKSTEP_CHECK(state_.phase != RoundPhase::kRecovering, "a term before the scan has ended");
   State next = state_;
   next.term = term;
+  next.coordinator = coordinator;
   Change(next);
 }
 

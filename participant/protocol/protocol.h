@@ -2,8 +2,10 @@
 #ifndef LOCKSTEP_PARTICIPANT_PROTOCOL_PROTOCOL_H_
 #define LOCKSTEP_PARTICIPANT_PROTOCOL_PROTOCOL_H_
 
+#include <cstdint>
 #include <deque>
 #include <optional>
+#include <vector>
 
 #include "common/round_id.h"
 #include "participant/protocol/decision.h"
@@ -20,7 +22,6 @@ namespace lockstep::participant {
 //   Protocol protocol(/*standalone=*/false);
 //   protocol.Scanned(scan);
 //   Decision decision = protocol.Prepare(term, round);
-//   if (decision.persist_term) { ...durable...; protocol.TermPersisted(*decision.persist_term); }
 //   if (decision.action == Action::kExecute) { ...run, write, sync...; protocol.Voted(round, true);
 //   }
 //
@@ -39,7 +40,10 @@ class Protocol {
   [[nodiscard]] Decision Commit(Term term, RoundId round, Keep keep) const;
   [[nodiscard]] Decision Rollback(Term term, RoundId round) const;
   // The owner checks the identity before it carries the decision out.
-  [[nodiscard]] Decision Fence(Term term) const;
+  // `coordinator` is the boot id of the sender's run, 0 for none; earlier[t - 1] that of the run
+  // that the sender's decision log gave term t.
+  [[nodiscard]] Decision Fence(Term term, uint64_t coordinator,
+                               const std::vector<uint64_t>& earlier) const;
   // kAnswer: read now.
   [[nodiscard]] Decision Read(Term term, RoundId least_round) const;
   [[nodiscard]] Decision ExecuteLocal() const;
@@ -47,8 +51,8 @@ class Protocol {
   // Steps that are done.
   // Requires kRecovering.
   void Scanned(const Scan& scan);
-  // The term is durable.
-  void TermPersisted(Term term);
+  // The term is durable, and that it belongs to this run.
+  void TermPersisted(Term term, uint64_t coordinator);
   // The tombstone is durable.
   void TombstonePersisted(RoundId tombstone);
   // All branches have their votes. `holds`: at least one is YES, frames and record are durable
@@ -71,7 +75,7 @@ class Protocol {
 
  private:
   std::optional<Decision> RefuseTerm(Term term, RoundId round) const;
-  Decision WithTerm(Term term, Decision decision) const;
+  std::optional<Decision> RefuseUnfenced(Term term, RoundId round) const;
   Decision DecidePrepare(RoundId round) const;
   Decision DecideCommit(RoundId round, Keep keep) const;
   Decision DecideRollback(Term term, RoundId round) const;

@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_PARTICIPANT_PROTOCOL_STATE_H_
 #define LOCKSTEP_PARTICIPANT_PROTOCOL_STATE_H_
 
+#include <cstdint>
 #include <optional>
 
 #include "common/round_id.h"
@@ -16,9 +17,10 @@ enum class RoundPhase {
   kReexecuting,  // decided and durable with a finite cut, not applied yet; finishes alone
 };
 
-// term, tombstone and applied are durable, but for an applied round above durable.
+// term, coordinator, tombstone and applied are durable, but for an applied round above durable.
 struct State {
   Term term = 0;
+  uint64_t coordinator = 0;  // the boot id of the run that the term belongs to; 0: it gave none
   RoundId tombstone;
   RoundId applied;
   RoundId durable;
@@ -38,6 +40,7 @@ struct Scan {
     bool has_record = false;
   };
   Term term = 0;
+  uint64_t coordinator = 0;
   RoundId tombstone;
   RoundId applied;  // all of it durable: the scan began with a sync (rule R9)
   bool identified = false;

@@ -20,6 +20,7 @@ class NativePrepareStore final : public PrepareStore {
   absl::Status Resolve();
 
   Term term() const override { return volume_->side->state().term; }
+  uint64_t coordinator() const override { return volume_->side->state().coordinator; }
   RoundId tombstone() const override { return volume_->side->state().tombstone; }
   RoundId applied() const override { return volume_->row.applied; }
   RoundId durable() const override;
@@ -34,7 +35,7 @@ class NativePrepareStore final : public PrepareStore {
     return volume_->OpenReader();
   }
 
-  absl::Status PersistTerm(Term term) override;
+  absl::Status PersistTerm(Term term, uint64_t coordinator) override;
   absl::Status PersistTombstone(RoundId round) override;
   absl::Status SetIdentity(const std::string& log_id, int role, uint32_t replicas) override;
   absl::Status Begin() override;
@@ -108,9 +109,12 @@ RoundId NativePrepareStore::durable() const {
   return volume_->vfs->wal_syncs() > syncs_before_commit_ ? applied() : durable_;
 }
 
-absl::Status NativePrepareStore::PersistTerm(Term term) {
+absl::Status NativePrepareStore::PersistTerm(Term term, uint64_t coordinator) {
   LOCKSTEP_CHECK(term > this->term() && term <= RoundId::kMaxTerm, "a term only grows");
-  return volume_->side->Persist({.term = term, .tombstone = tombstone()}, !faults().no_term_sync);
+  SideFile::State next = volume_->side->state();
+  next.term = term;
+  next.coordinator = coordinator;
+  return volume_->side->Persist(next, !faults().no_term_sync);
 }
 
 absl::Status NativePrepareStore::PersistTombstone(RoundId round) {
@@ -120,7 +124,9 @@ absl::Status NativePrepareStore::PersistTombstone(RoundId round) {
                                                       applied().value(), " is applied"));
   }
   if (round <= tombstone()) return absl::OkStatus();
-  return volume_->side->Persist({.term = term(), .tombstone = round}, !faults().no_tombstone_sync);
+  SideFile::State next = volume_->side->state();
+  next.tombstone = round;
+  return volume_->side->Persist(next, !faults().no_tombstone_sync);
 }
 
 absl::Status NativePrepareStore::SetIdentity(const std::string& log_id, int role,

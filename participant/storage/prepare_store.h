@@ -68,6 +68,8 @@ class PrepareStore {
 
   // What is held. All but durable() is on disk; applied() may be lost until durable() reaches it.
   virtual Term term() const = 0;
+  // The boot id of the coordinator's run that the term belongs to; 0 for none.
+  virtual uint64_t coordinator() const = 0;
   virtual RoundId tombstone() const = 0;
   virtual RoundId applied() const = 0;
   virtual RoundId durable() const = 0;
@@ -84,7 +86,7 @@ class PrepareStore {
   virtual absl::StatusOr<std::unique_ptr<sqlite::Connection>> OpenReader() = 0;
 
   // Durable when it returns OK. Allowed while a round is held. Requires term > term().
-  virtual absl::Status PersistTerm(Term term) = 0;
+  virtual absl::Status PersistTerm(Term term, uint64_t coordinator) = 0;
   // Durable when it returns OK: tombstone() is then the greater of both. Allowed while a round is
   // held, which it leaves alone (rule R4).
   virtual absl::Status PersistTombstone(RoundId round) = 0;

@@ -40,7 +40,8 @@ class MechanismTest {
     if (!store.ok()) return store.status();
     store_ = *std::move(store);
     if (store_->term() > 0) return absl::OkStatus();
-    if (absl::Status status = store_->PersistTerm(1); !status.ok()) return status;
+    if (absl::Status status = store_->PersistTerm(1, /*coordinator=*/1); !status.ok())
+      return status;
     if (absl::Status status = store_->Begin(); !status.ok()) return status;
     if (absl::Status status = store_->writer().Exec("CREATE TABLE t (x)"); !status.ok()) {
       return status;

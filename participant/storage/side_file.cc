@@ -17,10 +17,11 @@ using sqlite::StoreBigEndian64;
 constexpr uint32_t kStateMagic = 0x4c535354;  // LSST
 constexpr uint32_t kRedoMagic = 0x4c535244;   // LSRD
 constexpr int64_t kSlotDistance = 4096;
-constexpr int kSlotSize = 40;
+constexpr int kSlotSize = 48;
 constexpr int64_t kRedoOffset = 8192;
 constexpr int kRedoHeaderSize = 24;
 constexpr int kChecksumSize = 8;
+constexpr int kSlotChecksum = kSlotSize - kChecksumSize;
 
 int64_t FileSizeFor(int64_t redo_capacity) {
   return kRedoOffset + kRedoHeaderSize + redo_capacity + kChecksumSize;
@@ -43,12 +44,13 @@ absl::StatusOr<bool> SideFile::LoadSlot(int slot) {
   if (const uint32_t version = LoadBigEndian32(bytes + 4); version > kSideFileVersion) {
     return NewerVersion(version);
   }
-  if (LoadBigEndian64(bytes + 32) != Checksum({bytes, 32})) return false;
+  if (LoadBigEndian64(bytes + kSlotChecksum) != Checksum({bytes, kSlotChecksum})) return false;
   const uint64_t sequence = LoadBigEndian64(bytes + 8);
   if (sequence > sequence_) {
     sequence_ = sequence;
     state_.term = static_cast<Term>(LoadBigEndian64(bytes + 16));
-    state_.tombstone = RoundId::FromValue(static_cast<int64_t>(LoadBigEndian64(bytes + 24)));
+    state_.coordinator = LoadBigEndian64(bytes + 24);
+    state_.tombstone = RoundId::FromValue(static_cast<int64_t>(LoadBigEndian64(bytes + 32)));
   }
   return true;
 }
@@ -89,8 +91,9 @@ absl::Status SideFile::Persist(const State& state, bool sync) {
   StoreBigEndian32(bytes + 4, kSideFileVersion);
   StoreBigEndian64(bytes + 8, next);
   StoreBigEndian64(bytes + 16, state.term);
-  StoreBigEndian64(bytes + 24, static_cast<uint64_t>(state.tombstone.value()));
-  StoreBigEndian64(bytes + 32, Checksum({bytes, 32}));
+  StoreBigEndian64(bytes + 24, state.coordinator);
+  StoreBigEndian64(bytes + 32, static_cast<uint64_t>(state.tombstone.value()));
+  StoreBigEndian64(bytes + kSlotChecksum, Checksum({bytes, kSlotChecksum}));
   if (absl::Status status = file_->Write(static_cast<int64_t>(next & 1) * kSlotDistance,
                                          std::string_view(bytes, sizeof(bytes)));
       !status.ok()) {

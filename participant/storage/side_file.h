@@ -1,7 +1,7 @@
 // The small file beside the database: what has to be durable while the database cannot be written.
 //
-//      0  state slot 0:  magic (4), format version (4), sequence (8), term (8), tombstone (8),
-//                        checksum (8)
+//      0  state slot 0:  magic (4), format version (4), sequence (8), term (8), boot id of the
+//                        coordinator that the term belongs to (8), tombstone (8), checksum (8)
 //   4096  state slot 1
 //   8192  redo block:    magic (4), format version (4), round (8), length of the body (8), body,
 //                        checksum (8)
@@ -33,6 +33,7 @@ class SideFile {
  public:
   struct State {
     Term term = 0;
+    uint64_t coordinator = 0;  // the boot id of the run that the term belongs to; 0: it gave none
     RoundId tombstone;
   };
   struct RedoBlock {

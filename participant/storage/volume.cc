@@ -1,15 +1,11 @@
 #include "participant/storage/volume.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <system_error>
 #include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/directory.h"
 #include "common/logging.h"
 #include "common/sqlite/file.h"
 #include "participant/storage/prepare_record.h"
@@ -31,27 +27,6 @@ class ArmedCommitsOnly final : public sqlite::CommitHook {
  private:
   const sqlite::TwoPhaseVfs& vfs_;
 };
-
-absl::Status SyncDirectory(const std::string& path) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const int result = descriptor < 0 ? -1 : fsync(descriptor);
-  if (descriptor >= 0) close(descriptor);
-  if (result == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("cannot sync the directory ", path));
-}
-
-// Each directory that is made is an entry in the one above, which has to be durable too.
-absl::Status MakeDirectory(const std::filesystem::path& path, bool sync) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return absl::OkStatus();
-  const std::filesystem::path parent = std::filesystem::absolute(path, error).parent_path();
-  if (absl::Status status = MakeDirectory(parent, sync); !status.ok()) return status;
-  if (!std::filesystem::create_directory(path, error) && error) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot make the directory ", path.string(), ": ", error.message()));
-  }
-  return sync ? SyncDirectory(parent.string()) : absl::OkStatus();
-}
 
 absl::Status Refuse(const std::string& why) { return absl::FailedPreconditionError(why); }
 

@@ -171,6 +171,26 @@ TEST_F(CoordinatorTest, AReadIsTriedOnceAtEachReplica) {
   Stop();
 }
 
+// To a client it is a coordinator that cannot read now.
+TEST_F(CoordinatorTest, AReadThatIsRefusedForItsTermGoesToAnotherReplicaOrIsNotReady) {
+  Start();
+  nodes_[0].read = [](const v1::ReadRequest&) {
+    return Refusal(CallFailure::kTermOutdated, Reason::kTermOutdated);
+  };
+  Result<ReadAnswer> answer = Read();
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->participant, 1u);
+  nodes_[1].read = nodes_[0].read;
+  answer = Read();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().reason, Reason::kNotReady);
+  EXPECT_TRUE(answer.error().retry_delay.has_value());
+  Result<v1::GetTableVersionResponse> versions = TableVersions();
+  ASSERT_FALSE(versions.ok());
+  EXPECT_EQ(versions.error().reason, Reason::kNotReady);
+  Stop();
+}
+
 TEST_F(CoordinatorTest, AnErrorInTheStatementIsNotTriedElsewhere) {
   Start();
   nodes_[0].read = [](const v1::ReadRequest&) {
@@ -203,6 +223,23 @@ TEST_F(CoordinatorTest, TableVersionsAgreeOnlyAtTheSameRound) {
   EXPECT_EQ(versions->participants_size(), 2);
   EXPECT_TRUE(versions->has_replicas_agree());
   EXPECT_TRUE(versions->replicas_agree());
+  Stop();
+}
+
+// Whatever the one that answers first says: it may do so while the others are being asked.
+TEST_F(CoordinatorTest, EveryReplicaIsAskedForTheSameRoundInOneTry) {
+  Start();
+  for (FakeParticipant& node : nodes_) {
+    node.read = [this, &node](const v1::ReadRequest& request) {
+      Answered<v1::ReadResponse> answer = ReadAt(request, node);
+      answer.response.set_round(5);
+      return answer;
+    };
+  }
+  ASSERT_TRUE(TableVersions().ok());
+  ASSERT_THAT(reads_, SizeIs(2));
+  EXPECT_EQ(reads_[0].least_round(), 0);
+  EXPECT_EQ(reads_[1].least_round(), 0);
   Stop();
 }
 

@@ -1,13 +1,36 @@
 // Which logs a coordinator may start on, and with which members.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "common/sqlite/connection.h"
 #include "tests/coordinator/decision_log_fixture.h"
+
+namespace {
+
+// What this program has synced with fsync, by path.
+std::set<std::string>& SyncedPaths() {
+  static std::set<std::string> paths;
+  return paths;
+}
+
+}  // namespace
+
+// Stands before the C library's.
+extern "C" int fsync(int descriptor) {
+  std::error_code error;
+  const auto path =
+      std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(descriptor), error);
+  SyncedPaths().insert(path.string());
+  return static_cast<int>(syscall(SYS_fsync, descriptor));
+}
 
 namespace lockstep::coordinator {
 namespace {
@@ -89,6 +112,43 @@ TEST_F(SqliteDecisionLogTest, ANewerFormatIsRefusedWithBothNumbers) {
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("has format 2, and this program knows format 1"));
+}
+
+TEST_F(SqliteDecisionLogTest, DirectoriesThatAreMadeForItAreDurable) {
+  SqliteDecisionLogOptions options = Options();
+  options.directory = directory_.path() + "/a/b";
+  SyncedPaths().clear();
+  ASSERT_TRUE(SqliteDecisionLog::Open(options).ok());
+  EXPECT_THAT(SyncedPaths(), testing::IsSupersetOf({directory_.path(), directory_.path() + "/a"}));
+}
+
+TEST_F(SqliteDecisionLogTest, ADirectoryThatCannotBeMadeIsNamed) {
+  std::ofstream(directory_.path() + "/file") << "x";
+  SqliteDecisionLogOptions options = Options();
+  options.directory = directory_.path() + "/file/log";
+  const absl::Status status = SqliteDecisionLog::Open(options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(directory_.path() + "/file"));
+}
+
+TEST_F(SqliteDecisionLogTest, ASupersededLogIsRefusedWithTheReasonAndTakesNoTerm) {  // R22
+  {
+    auto log = Start();
+    ASSERT_TRUE(log->MarkSuperseded("bank-1 has seen term 9, above our 1", kNow).ok());
+  }
+  for (int start = 0; start < 3; ++start) {
+    const absl::Status status = SqliteDecisionLog::Open(Options()).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(
+        std::string(status.message()),
+        testing::AllOf(HasSubstr(path() + " is an older copy"), HasSubstr("2026-01-01T00:00:00Z"),
+                       HasSubstr("bank-1 has seen term 9, above our 1"),
+                       HasSubstr("put the newest decision log")));
+  }
+  auto connection = sqlite::Connection::Open(path(), {});
+  absl::StatusOr<sqlite::Statement> term = (*connection)->Prepare("SELECT term FROM head");
+  ASSERT_EQ(term->Step(), sqlite::StepResult::kRow);
+  EXPECT_EQ(term->ColumnInt(0), 1);
 }
 
 TEST_F(SqliteDecisionLogTest, AFileThatIsNoLogIsRefused) {

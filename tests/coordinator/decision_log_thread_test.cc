@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <latch>
 #include <mutex>
+#include <string>
 
 #include "tests/support/manual_clock.h"
 
@@ -48,6 +50,14 @@ class LogJournal {
     changed_.wait(lock, [&] { return durable_.size() >= count; });
     return durable_;
   }
+  void Marked(const std::string& reason) {
+    std::lock_guard lock(mutex_);
+    mark_ = reason;
+  }
+  std::string mark() {
+    std::lock_guard lock(mutex_);
+    return mark_;
+  }
   void SetSpace(bool is_short) {
     std::lock_guard lock(mutex_);
     short_ = is_short;
@@ -75,6 +85,24 @@ class LogJournal {
   std::vector<LogBatch> batches_;
   std::vector<std::vector<RoundId>> durable_;
   std::vector<bool> told_;
+  std::string mark_;
+};
+
+// Whose answer holds the log's thread.
+class Question {
+ public:
+  absl::AnyInvocable<void(absl::StatusOr<LoggedOutcome>)> Answer() {
+    return [this](const absl::StatusOr<LoggedOutcome>&) {
+      taken_.count_down();
+      go_on_.wait();
+    };
+  }
+  void WaitUntilTaken() { taken_.wait(); }
+  void LetGo() { go_on_.count_down(); }
+
+ private:
+  std::latch taken_{1};
+  std::latch go_on_{1};
 };
 
 class FakeLog final : public DecisionLog {
@@ -82,6 +110,10 @@ class FakeLog final : public DecisionLog {
   FakeLog(LogJournal* journal, absl::Status status) : journal_(journal), status_(status) {}
   const std::string& log_id() const override { return id_; }
   absl::StatusOr<Term> NewTerm() override { return Term{1}; }
+  absl::Status MarkSuperseded(const std::string& reason, absl::Time) override {
+    journal_->Marked(reason);
+    return status_;
+  }
   absl::Status SetMembers(const std::vector<Member>&) override { return absl::OkStatus(); }
   absl::StatusOr<RecoveredState> Recover() override { return RecoveredState(); }
   absl::Status Write(const LogBatch& batch) override {
@@ -158,6 +190,37 @@ TEST_F(DecisionLogThreadTest, WhatIsForgottenDoesNotRideWithTheNextDecisionAtOnc
   journal_.OpenGate();
   journal_.WaitForDurable(2);
   EXPECT_THAT(journal_.WaitForBatches(2)[1].forget, IsEmpty());
+}
+
+// A question holds the log's thread: while it does, what is given waits, and comes in one batch.
+TEST_F(DecisionLogThreadTest, WhatHasWaitedRidesAlongWithTheNextDecision) {
+  auto thread = Make();
+  Question first;
+  thread->FindOutcome({1, 1}, first.Answer());
+  first.WaitUntilTaken();
+  LogBatch later;
+  later.forget = {RoundId::Make(1, 1)};
+  later.durable_rounds = {{0, RoundId::Make(1, 1)}};
+  thread->WriteLater(later);
+  Question second;
+  thread->FindOutcome({1, 1}, second.Answer());
+  first.LetGo();
+  second.WaitUntilTaken();  // so the thread has what is to be forgotten too
+  clock_.Advance(DecisionLogThreadOptions().lazy_delay);
+  thread->Append(Rounds({2}));
+  second.LetGo();
+  journal_.WaitForDurable(1);
+  const std::vector<LogBatch> batches = journal_.WaitForBatches(1);
+  ASSERT_THAT(batches, SizeIs(1));
+  EXPECT_THAT(batches[0].decisions, SizeIs(1));
+  EXPECT_THAT(batches[0].forget, ElementsAre(RoundId::Make(1, 1)));
+  EXPECT_THAT(batches[0].durable_rounds, SizeIs(1));
+}
+
+TEST_F(DecisionLogThreadTest, AMarkIsDurableWhenItReturns) {  // R22
+  auto thread = Make();
+  thread->MarkSuperseded("bank-1 has seen term 9");
+  EXPECT_EQ(journal_.mark(), "bank-1 has seen term 9");
 }
 
 TEST_F(DecisionLogThreadTest, WhatIsForgottenIsWrittenWhenNothingElseIsToDo) {

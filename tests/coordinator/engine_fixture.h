@@ -58,7 +58,7 @@ class EngineTest : public testing::Test {
     outside.answer = [](absl::AnyInvocable<void()> task) { task(); };
     outside.post = [this](Message message) { mailbox_.push_back(std::move(message)); };
     outside.on_idle = [this] { idle_ = true; };
-    outside.on_fatal = [](const std::string& reason) { LOCKSTEP_CHECK(false, reason); };
+    outside.on_fatal = [](const Fatal& fatal) { LOCKSTEP_CHECK(false, fatal.reason); };
     Config config;
     for (ParticipantIndex i = 0; i < 3; ++i) {
       config.participants.push_back({cluster_.node(i).node_id, cluster_.database_of(i), i != 1});
@@ -66,8 +66,11 @@ class EngineTest : public testing::Test {
     config.queue_caps = queue_caps_;
     StartState start;
     start.term = 3;
-    engine_ = std::make_unique<Engine>(std::move(outside), EngineOptions{.log_id = "log"},
-                                       std::move(config), std::move(start), committed_);
+    engine_ = std::make_unique<Engine>(
+        std::move(outside),
+        EngineOptions{
+            .log_id = "log", .boot_id = 30, .earlier_boot_ids = {10, 20}, .max_result_bytes = 1000},
+        std::move(config), std::move(start), committed_);
     mailbox_.push_back(Begin{});
     Pump();
   }

@@ -26,6 +26,8 @@ TEST_F(EngineTest, EveryParticipantIsFencedWithWhatItMustBe) {  // R15, R22
   EXPECT_EQ(fence.database(), "bank");
   EXPECT_EQ(fence.role(), v1::ROLE_BACKUP);
   EXPECT_EQ(fence.replicas(), 2u);
+  EXPECT_EQ(fence.boot_id(), 30u);
+  EXPECT_THAT(fence.earlier_boot_ids(), ElementsAre(10u, 20u));
 }
 
 TEST_F(EngineTest, NothingIsAnsweredOrCommittedBeforeTheDecisionIsDurable) {  // R13
@@ -112,6 +114,43 @@ TEST_F(EngineTest, ANoVoteBecomesTheClientsError) {
   EXPECT_THAT(decisions_.later, IsEmpty());
 }
 
+// Each branch is below the limit of its participant; together they are above that of the answer.
+TEST_F(EngineTest, ATransactionWhoseResultsAreTooLargeTogetherIsAbortedEverywhere) {
+  for (FakeParticipant& node : nodes_) {
+    node.vote = [](const v1::Branch& branch) {
+      v1::BranchVote vote = YesWithResults(branch);
+      for (v1::BranchResult& result : *vote.mutable_results()) {
+        v1::Row* row = result.mutable_statements(0)->add_rows();
+        row->add_values()->set_text_value(std::string(600, 'x'));
+      }
+      return vote;
+    };
+  }
+  Start();
+  Execute({"stock"});
+  ASSERT_THAT(answers_, SizeIs(1));
+  EXPECT_TRUE(answers_[0].ok());
+  const int64_t committed = nodes_[2].applied;
+  answers_.clear();
+  Execute({"bank", "stock"});
+  const Error& error = OnlyError();
+  EXPECT_EQ(error.reason, Reason::kLimitExceeded);
+  EXPECT_EQ(error.outcome, FailureOutcome::kAborted);
+  EXPECT_THAT(error.message, HasSubstr("more than the limit of 1000 bytes"));
+  EXPECT_THAT(error.message, testing::ContainsRegex("its results take 12[0-9][0-9] bytes"));
+  EXPECT_THAT(error.message, HasSubstr("max_result_bytes"));
+  EXPECT_EQ(error.transaction_id, "3-2");
+  for (const FakeParticipant& node : nodes_) {
+    EXPECT_THAT(node.rolled_back, SizeIs(1));
+    EXPECT_THAT(node.committed, SizeIs(&node == &nodes_[2] ? 1 : 0));
+  }
+  EXPECT_EQ(nodes_[2].applied, committed);
+  // What a replica sends is not answered, and not counted: each replica had 600 bytes too.
+  answers_.clear();
+  Execute({"bank"});
+  EXPECT_TRUE(answers_.at(0).ok());
+}
+
 TEST_F(EngineTest, ReplicasThatDisagreeAreNamedWithTheirDigests) {
   for (int i = 0; i < 2; ++i) {
     nodes_[static_cast<size_t>(i)].vote = [i](const v1::Branch&) {
@@ -139,6 +178,7 @@ TEST_F(EngineTest, AParticipantThatIsDownIsNamedAndTheOthersGoOn) {
   EXPECT_EQ(error.node_id, "stock-1");
   EXPECT_EQ(error.outcome, FailureOutcome::kAborted);
   EXPECT_TRUE(error.retry_delay.has_value());
+  EXPECT_THAT(error.message, HasSubstr("takes no part now: cannot be reached; try again"));
   Execute({"bank"});
   ASSERT_THAT(answers_, SizeIs(2));
   EXPECT_TRUE(answers_[1].ok());
@@ -211,6 +251,19 @@ TEST_F(EngineTest, AFullDiskRefusesWhatIsNewAndFinishesWhatIsNot) {
   EXPECT_TRUE(answers_[2].ok());
 }
 
+TEST_F(EngineTest, WhatIsLargerThanTheWholeQueueIsNotToldToTryAgain) {
+  queue_caps_.bytes = 30;
+  Start();
+  Execute({"bank"});
+  const Error& error = OnlyError();
+  EXPECT_EQ(error.reason, Reason::kLimitExceeded);
+  EXPECT_EQ(error.outcome, FailureOutcome::kNotStarted);
+  EXPECT_FALSE(error.retry_delay.has_value());
+  EXPECT_THAT(error.message, HasSubstr("more than the limit of 30 bytes"));
+  EXPECT_THAT(error.message, HasSubstr("queue_bytes"));
+  EXPECT_THAT(nodes_[0].prepared, IsEmpty());
+}
+
 TEST_F(EngineTest, AFullQueueRefuses) {
   queue_caps_.transactions = 1;
   nodes_[0].holds_votes = true;
@@ -271,6 +324,21 @@ TEST_F(EngineTest, AnotherNodeInThePlaceOfOursIsRefusedWithItsReason) {  // R22
   EXPECT_EQ(status.participants(0).state(), v1::STATE_READY);
   Execute({"stock"});
   EXPECT_THAT(OnlyError().message, HasSubstr("this is node x"));
+}
+
+TEST_F(EngineTest, AnAnswerThatDidNotComeFromTheNodeDoesNotMakeItRefused) {
+  Error error;
+  error.reason = Reason::kInvariantBroken;
+  error.message = "participant stock-1 answered with code 13 and no reason: a broken stream";
+  nodes_[2].fence_error = error;
+  Start();
+  const v1::GetClusterStatusResponse status = ClusterStatusOf(*engine_, clock_.WallNow());
+  EXPECT_EQ(status.participants(2).state(), v1::STATE_RECOVERING);
+  EXPECT_THAT(status.participants(2).state_reason(), HasSubstr("a broken stream"));
+  nodes_[2].fence_error.reset();
+  Advance(kFirstRetry);
+  Execute({"stock"});
+  EXPECT_TRUE(answers_.at(0).ok());
 }
 
 TEST_F(EngineTest, RunningTransactionsAreKnownAndEndedOnesAreNot) {

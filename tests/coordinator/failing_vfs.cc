@@ -3,6 +3,8 @@
 #include <sqlite3.h>
 
 #include <atomic>
+#include <functional>
+#include <utility>
 
 #include "common/check.h"
 
@@ -12,6 +14,7 @@ namespace {
 std::atomic<int> syncs{0};
 std::atomic<int> writes_left{-1};
 std::atomic<int> syncs_left{-1};
+std::function<void()> on_write;
 
 // Whether this call is one that fails; from then on all do, as on a disk that is gone.
 bool Fails(std::atomic<int>* left) {
@@ -35,6 +38,7 @@ int Read(sqlite3_file* f, void* p, int n, sqlite3_int64 at) {
   return RealOf(f)->pMethods->xRead(RealOf(f), p, n, at);
 }
 int Write(sqlite3_file* f, const void* p, int n, sqlite3_int64 at) {
+  if (on_write) on_write();
   if (Fails(&writes_left)) return SQLITE_IOERR_WRITE;
   return RealOf(f)->pMethods->xWrite(RealOf(f), p, n, at);
 }
@@ -120,6 +124,7 @@ void RegisterFailingVfs() {
 
 int VfsSyncs() { return syncs; }
 void FailWritesAfter(int after) { writes_left = after; }
+void OnEachWrite(std::function<void()> callback) { on_write = std::move(callback); }
 void FailSyncsAfter(int after) { syncs_left = after; }
 
 }  // namespace lockstep

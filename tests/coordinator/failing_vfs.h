@@ -2,6 +2,8 @@
 #ifndef LOCKSTEP_TESTS_COORDINATOR_FAILING_VFS_H_
 #define LOCKSTEP_TESTS_COORDINATOR_FAILING_VFS_H_
 
+#include <functional>
+
 namespace lockstep {
 
 inline constexpr char kFailingVfs[] = "lockstep-test-failing";
@@ -11,6 +13,9 @@ void RegisterFailingVfs();
 
 // How many syncs there were since the process began.
 int VfsSyncs();
+
+// Called before each write from now on; null: nothing is.
+void OnEachWrite(std::function<void()> callback);
 
 // The next writes or syncs fail with an I/O error, after `after` more that do not; negative: none.
 void FailWritesAfter(int after);

@@ -35,6 +35,41 @@ TEST_F(SqliteDecisionLogTest, TermsGrowAcrossStartsAndTheLogKeepsItsId) {  // R1
   EXPECT_EQ(*log->NewTerm(), 3u);
 }
 
+TEST_F(SqliteDecisionLogTest, EachTermHasARunOfItsOwnThatTheLogRemembers) {  // R22
+  std::vector<uint64_t> before;
+  for (size_t starts = 1; starts <= 3; ++starts) {
+    auto log = Start();
+    const std::vector<uint64_t> runs = log->Recover()->boot_ids;
+    ASSERT_EQ(runs.size(), starts);
+    EXPECT_EQ(std::vector<uint64_t>(runs.begin(), std::prev(runs.end())), before);
+    EXPECT_THAT(before, testing::Not(testing::Contains(runs.back())));
+    EXPECT_NE(runs.back(), 0u);
+    before = runs;
+  }
+}
+
+// Whatever filled the disk: the term and the decisions of a start have to find room.
+TEST_F(SqliteDecisionLogTest, AReserveIsGivenUpBeforeAStartOnAFullDiskWritesAnything) {
+  RegisterFailingVfs();
+  Start();
+  SqliteDecisionLogOptions options = Options();
+  options.vfs = kFailingVfs;
+  options.reserve_bytes = 1 << 20;
+  const std::string reserve = directory_.path() + "/reserve";
+  ASSERT_TRUE(SqliteDecisionLog::Open(options).ok());
+  ASSERT_TRUE(std::filesystem::exists(reserve));
+  int writes = 0;
+  OnEachWrite([&] {
+    ++writes;
+    EXPECT_FALSE(std::filesystem::exists(reserve));
+  });
+  options.least_free_bytes = uint64_t{1} << 62;  // as if the disk were full
+  auto log = *SqliteDecisionLog::Open(options);
+  ASSERT_TRUE(log->NewTerm().ok());
+  OnEachWrite(nullptr);
+  EXPECT_GT(writes, 0);
+}
+
 TEST_F(SqliteDecisionLogTest, TwoLogsHaveDifferentIds) {  // R22
   const TempDirectory other;
   SqliteDecisionLogOptions options = Options();

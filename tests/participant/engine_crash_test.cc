@@ -40,6 +40,7 @@ TEST_F(EngineTest, ARoundInDoubtIsCommittedWhenItsCoordinatorSaysSo) {
 TEST_F(EngineTest, ARoundInDoubtIsRolledBackByALaterTerm) {
   node_->Prepare(Round(1), {Insert(1)});
   auto restarted = StartAfterKill();
+  EXPECT_TRUE(restarted->Fence(2).ok());
   EXPECT_TRUE(restarted->Rollback(Round(1), 2).ok());
   EXPECT_EQ(restarted->Read(kCount), "0");
   EXPECT_TRUE(restarted->Report().ready);

@@ -26,6 +26,46 @@ TEST_F(EngineTest, R1_ANewTermIsTakenWhileARoundIsPrepared) {
   EXPECT_EQ(restarted->Read(kCount), "1");
 }
 
+TEST_F(EngineTest, R22_ATermBelongsToOneRunAlsoAfterAKillAndTheRefusalNamesBoth) {
+  EXPECT_TRUE(node_->FenceBy(5, 0xa5).ok());
+  EXPECT_TRUE(node_->FenceBy(5, 0xa5).ok());
+  EXPECT_EQ(node_->FenceBy(5, 0xb5).reason(), Reason::kTermOutdated);
+  auto restarted = StartAfterKill();
+  EXPECT_EQ(restarted->Report().coordinator, 0xa5u);
+  const Answer<Ok> other = restarted->FenceBy(5, 0xb5);
+  ASSERT_EQ(other.reason(), Reason::kTermOutdated);
+  EXPECT_NE(other.result->error().message.find("00000000000000a5"), std::string::npos);
+  EXPECT_NE(other.result->error().message.find("00000000000000b5"), std::string::npos);
+  EXPECT_TRUE(restarted->FenceBy(5, 0xa5).ok());
+}
+
+TEST_F(EngineTest, R22_AnOldCopyOfTheLogIsNotObeyedHoweverHighItsTermIs) {
+  EXPECT_TRUE(node_->FenceBy(2, 0xa2, {0xa1}).ok());
+  node_->Prepare(Round(1, 2), {Insert(1)});
+  const Answer<Ok> copy = node_->FenceBy(4, 0xb4, {0xa1, 0xb2, 0xb3});
+  ASSERT_EQ(copy.reason(), Reason::kRequestInvalid);
+  EXPECT_EQ(copy.result->error().field, "earlier_boot_ids");
+  EXPECT_EQ(node_->Report().term, 2u);
+  EXPECT_EQ(node_->Rollback(Round(1, 2), 4).reason(), Reason::kNotReady);
+  EXPECT_TRUE(node_->FenceBy(3, 0xa3, {0xa1, 0xa2}).ok());
+  EXPECT_TRUE(node_->Commit(Round(1, 2), std::nullopt, 3).ok());
+  EXPECT_EQ(node_->Read(kCount), "1");
+}
+
+TEST_F(EngineTest, R1_ARoundOfATermThatWasNotFencedIsRefusedAndTheTermNotRaised) {
+  EXPECT_EQ(node_->Prepare(Round(1, 2), {Insert(1)}).reason(), Reason::kNotReady);
+  EXPECT_EQ(node_->Report().term, 1u);
+}
+
+TEST_F(EngineTest, R22_ARollbackKeepsTheRunThatTheTermBelongsTo) {
+  EXPECT_TRUE(node_->FenceBy(2, 0xa2).ok());
+  EXPECT_TRUE(node_->Rollback(Round(7, 2)).ok());
+  auto restarted = StartAfterKill();
+  EXPECT_EQ(restarted->Report().tombstone, Round(7, 2));
+  EXPECT_EQ(restarted->FenceBy(2, 0xb2).reason(), Reason::kTermOutdated);
+  EXPECT_TRUE(restarted->FenceBy(2, 0xa2).ok());
+}
+
 TEST_F(EngineTest, R22_AnotherLogOrAnotherShapeOfTheDatabaseIsRefusedAndItsTermNotObeyed) {
   EXPECT_EQ(node_->Fence(9, 1, "another log").reason(), Reason::kRequestInvalid);
   EXPECT_EQ(node_->Report().term, 1u);

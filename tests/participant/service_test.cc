@@ -89,6 +89,7 @@ TEST_F(ServiceTest, EveryAnswerOfTwoPhaseCommitSaysWhoGaveItErrorsToo) {
   EXPECT_EQ(metadata_.boot_id, boot_id);
   EXPECT_EQ(report.report().state(), v1::STATE_RECOVERING);  // nobody fenced it
 
+  Fence();
   v1::CommitRequest commit;
   Aim(commit.mutable_target());
   commit.set_round(Round(1).value());

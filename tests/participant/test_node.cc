@@ -80,15 +80,31 @@ void TestNode::Handle(Message message) {
   engine_->Handle(batch);
 }
 
-Answer<Ok> TestNode::Fence(Term term, uint32_t replicas, const std::string& log_id) {
-  Answer<Ok> answer;
+FenceCall TestNode::FenceOf(Term term) const {
   FenceCall call;
   call.target = TargetOf(options_, term);
-  call.log_id = log_id;
+  call.log_id = "log-1";
   call.database = options_.name.database;
   call.role = static_cast<int>(options_.name.role);
-  call.replicas = replicas;
+  call.replicas = 1;
   call.data_format = kDataFormat;
+  return call;
+}
+
+Answer<Ok> TestNode::FenceBy(Term term, uint64_t boot_id, std::vector<uint64_t> earlier) {
+  Answer<Ok> answer;
+  FenceCall call = FenceOf(term);
+  call.boot_id = boot_id;
+  call.earlier_boot_ids = std::move(earlier);
+  Handle(FenceMessage{std::move(call), answer.Taker()});
+  return answer;
+}
+
+Answer<Ok> TestNode::Fence(Term term, uint32_t replicas, const std::string& log_id) {
+  Answer<Ok> answer;
+  FenceCall call = FenceOf(term);
+  call.log_id = log_id;
+  call.replicas = replicas;
   Handle(FenceMessage{std::move(call), answer.Taker()});
   return answer;
 }

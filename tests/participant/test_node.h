@@ -61,6 +61,8 @@ class TestNode {
 
   // Each hands one message to the engine.
   Answer<Ok> Fence(Term term = 1, uint32_t replicas = 1, const std::string& log_id = "log-1");
+  // By a coordinator's run on log-1, which names itself and the runs before it.
+  Answer<Ok> FenceBy(Term term, uint64_t boot_id, std::vector<uint64_t> earlier = {});
   // `waited`: how long ago the call came. Each branch has 10 s from then.
   Answer<Votes> Prepare(RoundId round, const std::vector<Sql>& branches, bool want_rows = true,
                         absl::Duration waited = absl::ZeroDuration());
@@ -86,6 +88,7 @@ class TestNode {
   void Handle(Message message);
 
  private:
+  FenceCall FenceOf(Term term) const;
   const EngineOptions options_;
   ManualClock clock_;
   SystemClock system_clock_;

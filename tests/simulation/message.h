@@ -19,7 +19,8 @@ struct Request {
   size_t coordinator = 0;  // its place in World::coordinators_
   ParticipantIndex participant = 0;
   Term term = 0;
-  RoundId round;  // of a Read: the least round
+  std::vector<uint64_t> runs;  // of a Fence: of the sender's log, by term; its own the last
+  RoundId round;               // of a Read: the least round
   std::vector<PreparedBranch> branches;
   Cut cut = coordinator::kKeepAll;
 };
@@ -29,6 +30,7 @@ struct Answer {
   size_t coordinator = 0;
   bool ok = false;
   coordinator::CallFailure failure = coordinator::CallFailure::kRefused;
+  bool strayed = false;  // refuses a Fence of another copy of the log
   Report report;
   std::vector<Vote> votes;
   RoundId visible;  // of a Read: what it shows

@@ -36,6 +36,19 @@ TEST_P(MutantTest, IsFoundWithinBoundedSeeds) {
   FAIL() << "no seed up to " << kMostSeeds << " shows that the rule is needed";
 }
 
+TEST(ParticipantMutantTest, R22_ObeyAnyRunIsFoundWithinBoundedSeeds) {
+  for (uint64_t seed = 1; seed <= kMostSeeds; ++seed) {
+    Options options = DrawOptions(seed);
+    options.obey_any_run = true;
+    World world(options, seed);
+    if (const auto violation = world.Run()) {
+      std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), violation->c_str());
+      return;
+    }
+  }
+  FAIL() << "no seed up to " << kMostSeeds << " shows that the rule is needed";
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Rules, MutantTest,
     testing::Values(Mutant{"R12_AMissingVoteKeeps", &BrokenRules::missing_vote_keeps},

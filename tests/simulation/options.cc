@@ -30,6 +30,10 @@ Options DrawOptions(uint64_t seed) {
     options.second_coordinator = 0.005 * static_cast<double>(random.Below(3)) / 2;
     options.write_fails = random.Chance(0.5) ? 0.05 : 0;
   }
+  if (restarts && random.Chance(0.5)) {
+    options.old_log = 0.02;
+    options.mark_fails = static_cast<double>(random.Below(3)) / 4;
+  }
   if (random.Chance(0.1)) {
     // Small and harsh: what is rare elsewhere meets here.
     options.replicas = {1};

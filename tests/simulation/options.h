@@ -20,6 +20,9 @@ struct Options {
   double power_loss = 0.5;  // of a crash: power, else only the process
   double coordinator_crash = 0;
   double second_coordinator = 0;  // a new one starts while the old one lives
+  // The log is copied at some time; from then on, per step, coordinators start on the copy once
+  // every participant has followed a later one.
+  double old_log = 0;
   double time_jump = 0.01;
   double idle_sync = 0.02;
 
@@ -32,14 +35,17 @@ struct Options {
   // Chances per place inside a participant's handler, and per decision write.
   double crash_inside = 0;
   double write_fails = 0;  // half of those are written all the same
+  double mark_fails = 0;   // a superseded coordinator is killed before its log says so
 
   // Chances per branch or transaction.
   double vote_defer = 0.02;
   double nondeterministic = 0.03;  // its replicas disagree
+  double veto = 0.02;              // its coordinator cannot use the results
   double short_deadline = 0.1;
 
   coordinator::BrokenRules broken;
-  bool is_broken = false;  // only what the world sees counts then, not what the protocol checks
+  bool obey_any_run = false;  // R22, at participants
+  bool is_broken = false;     // only what the world sees counts then, not what the protocol checks
   bool trace = false;
 };
 

@@ -12,16 +12,17 @@
 
 namespace lockstep::simulation {
 
-// Outlives its coordinators. Every write is durable when it returns; one by a coordinator of an
-// older term than the log's is refused.
+// Outlives its coordinators; may be copied, as a file. Every write is durable when it returns; one
+// by a coordinator of an older term than the log's is refused.
 class SimLog {
  public:
   explicit SimLog(size_t participants) : known_(participants) {}
 
-  // A coordinator starts: a new term, then all that is there.
-  coordinator::StartState Open(uint64_t random_seed) {
+  // A coordinator starts: a new term, then all that is there. Requires !superseded().
+  coordinator::StartState Open(uint64_t boot_id, uint64_t random_seed) {
     coordinator::StartState start;
     start.term = ++term_;
+    runs_.push_back(boot_id);
     start.participants = known_;
     for (const auto& [round, record] : records_) start.kept.push_back({round, record.kept});
     start.clock_floor = clock_floor_;
@@ -51,10 +52,20 @@ class SimLog {
     return true;
   }
 
+  bool MarkSuperseded(Term term) {
+    if (term < term_) return false;
+    superseded_ = true;
+    return true;
+  }
+
+  bool superseded() const { return superseded_; }
+  const std::vector<uint64_t>& runs() const { return runs_; }  // by term, from 1
   size_t size() const { return records_.size(); }
 
  private:
   Term term_ = 0;
+  std::vector<uint64_t> runs_;
+  bool superseded_ = false;
   std::map<RoundId, coordinator::LogDecision> records_;
   std::vector<coordinator::KnownParticipant> known_;
   absl::Time clock_floor_ = absl::UnixEpoch();

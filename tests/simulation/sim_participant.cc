@@ -1,5 +1,6 @@
 #include "tests/simulation/sim_participant.h"
 
+#include <iterator>
 #include <utility>
 
 namespace lockstep::simulation {
@@ -62,8 +63,10 @@ SimParticipant::Handled SimParticipant::Done(Answer* answer) {
 
 SimParticipant::Handled SimParticipant::Refuse(Refusal refusal, Answer* answer) {
   answer->ok = false;
-  answer->failure = refusal == Refusal::kTermOutdated ? coordinator::CallFailure::kTermOutdated
-                                                      : coordinator::CallFailure::kRefused;
+  answer->strayed = refusal == Refusal::kStrayed;
+  answer->failure = refusal == Refusal::kTermOutdated || refusal == Refusal::kTermTaken
+                        ? coordinator::CallFailure::kTermOutdated
+                        : coordinator::CallFailure::kRefused;
   answer->report = MakeReport();
   return Handled::kAnswered;
 }
@@ -71,11 +74,6 @@ SimParticipant::Handled SimParticipant::Refuse(Refusal refusal, Answer* answer) 
 // False if it crashed meanwhile.
 bool SimParticipant::Persist(const Decision& decision) {
   if (MayCrash()) return false;
-  if (decision.persist_term) {
-    storage_.PersistTerm(*decision.persist_term);
-    if (MayCrash()) return false;
-    protocol_->TermPersisted(*decision.persist_term);
-  }
   if (decision.persist_tombstone) {
     storage_.PersistTombstone(*decision.persist_tombstone);
     if (MayCrash()) return false;
@@ -224,12 +222,26 @@ SimParticipant::Handled SimParticipant::Rollback(const Request& request, Answer*
 }
 
 SimParticipant::Handled SimParticipant::Fence(const Request& request, Answer* answer) {
-  const Decision decision = protocol_->Fence(request.term);
-  if (!Persist(decision)) return Handled::kDied;
+  const uint64_t run = request.runs.back();
+  const Decision decision = DecideFence(request);
   if (decision.action == Action::kRefuse) return Refuse(decision.refusal, answer);
+  if (MayCrash()) return Handled::kDied;
+  if (decision.persist_term) {
+    storage_.PersistTerm(*decision.persist_term, run);
+    if (MayCrash()) return Handled::kDied;
+    protocol_->TermPersisted(*decision.persist_term, run);
+  }
   storage_.PersistIdentity();
   protocol_->Identified(/*replicated=*/false);
   return Done(answer);
+}
+
+Decision SimParticipant::DecideFence(const Request& request) const {
+  const uint64_t run = request.runs.back();
+  std::vector<uint64_t> earlier(request.runs.begin(), std::prev(request.runs.end()));
+  if (!options_->obey_any_run) return protocol_->Fence(request.term, run, earlier);
+  // As if no run had a name: the term alone counts.
+  return protocol_->Fence(request.term, 0, {});
 }
 
 SimParticipant::Handled SimParticipant::Read(const Request& request, Answer* answer) {

@@ -49,6 +49,7 @@ class SimParticipant {
   Handled Commit(const Request& request, Answer* answer);
   Handled Rollback(const Request& request, Answer* answer);
   Handled Fence(const Request& request, Answer* answer);
+  participant::Decision DecideFence(const Request& request) const;
   Handled Read(const Request& request, Answer* answer);
   Handled RunBranches(const Request& request, Answer* answer);
   Handled CommitCut(const Request& request);

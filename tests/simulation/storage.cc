@@ -96,6 +96,7 @@ participant::Scan Storage::Scan() {
   unsynced_.reset();
   participant::Scan scan;
   scan.term = term_;
+  scan.coordinator = coordinator_;
   scan.tombstone = tombstone_;
   scan.applied = applied_round();
   scan.identified = identified_;

@@ -34,11 +34,15 @@ class Storage {
   Rows rows() const { return applied_.empty() ? Rows{} : applied_.back().after; }
   // The masked frame behind what is applied: prepared, in doubt or left over from a Rollback.
   const std::optional<Frame>& frame() const { return frame_; }
+  uint64_t coordinator() const { return coordinator_; }
   const std::optional<Frame>& redo() const { return redo_; }
   // Whether a round that was prepared can still be found again.
   bool CanFind(RoundId round) const;
 
-  void PersistTerm(Term term) { term_ = term; }
+  void PersistTerm(Term term, uint64_t coordinator) {
+    term_ = term;
+    coordinator_ = coordinator;
+  }
   void PersistTombstone(RoundId tombstone) { tombstone_ = tombstone; }
   void PersistIdentity() { identified_ = true; }
   void PersistRedo(Frame redo) { redo_ = std::move(redo); }
@@ -65,6 +69,7 @@ class Storage {
   void Apply(const Frame& frame, const Rows& after);
 
   Term term_ = 0;
+  uint64_t coordinator_ = 0;
   RoundId tombstone_;
   bool identified_ = false;
   std::optional<Frame> redo_;

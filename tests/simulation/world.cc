@@ -101,6 +101,7 @@ void World::Break() {
     if (coordinators_[i]->alive && random_.Chance(options_.coordinator_crash)) EndCoordinator(i);
   }
   if (random_.Chance(options_.second_coordinator)) StartCoordinator();
+  if (random_.Chance(options_.old_log)) StartOnCopy();
   if (random_.Chance(options_.time_jump)) now_ += absl::Milliseconds(random_.Below(2000));
   if (random_.Chance(options_.time_jump)) {
     skew_ += absl::Milliseconds(random_.Below(4000)) - absl::Seconds(2);
@@ -114,12 +115,16 @@ void World::Restart() {
     Trace("start of a participant");
   }
   bool any = false;
-  for (const auto& coordinator : coordinators_) any = any || coordinator->alive;
+  for (const auto& coordinator : coordinators_) {
+    any = any || (coordinator->alive && !IsOnCopy(*coordinator));
+  }
   if (!any && random_.Chance(ending_ ? 1 : 0.1)) StartCoordinator();
 }
 
 void World::StopFaults() {
   ending_ = true;
+  EndThoseOnCopy();
+  options_.old_log = 0;
   options_.participant_crash = 0;
   options_.coordinator_crash = 0;
   options_.second_coordinator = 0;
@@ -131,6 +136,7 @@ void World::StopFaults() {
   options_.crash_inside = 0;
   options_.write_fails = 0;
   options_.vote_defer = 0;
+  options_.veto = 0;
   options_.idle_sync = 0.3;
 }
 
@@ -169,6 +175,7 @@ std::string World::Unrest() {
   }
   if (alive != 1) return absl::StrCat(alive, " coordinators are alive");
   if (log_.size() > 0) return "the log is not empty";
+  if (log_.superseded()) return "the newest log was taken for an older copy";
   return "";
 }
 

@@ -46,9 +46,16 @@ class World {
     coordinator::CallFailure failure = coordinator::CallFailure::kTimeout;
   };
   struct Coordinator {
-    Coordinator(const coordinator::Config& config, const coordinator::StartState& start)
-        : term(start.term), protocol(config, start), invariants(config, start) {}
+    Coordinator(const coordinator::Config& config, const coordinator::StartState& start,
+                SimLog* its_log)
+        : term(start.term),
+          log(its_log),
+          runs(its_log->runs()),
+          protocol(config, start),
+          invariants(config, start) {}
     const Term term;
+    SimLog* const log;
+    const std::vector<uint64_t> runs;
     bool alive = true;
     coordinator::Protocol protocol;
     coordinator::Invariants invariants;
@@ -85,8 +92,15 @@ class World {
   void Answered(Coordinator* coordinator, const Call& call, const Answer& answer);
 
   // world_coordinator.cc
-  void StartCoordinator();
+  void StartCoordinator() { StartCoordinator(&log_); }
+  void StartCoordinator(SimLog* log);
   void EndCoordinator(size_t index);
+  void Die(size_t index, const coordinator::Fatal& fatal);
+  bool IsOnCopy(const Coordinator& coordinator) const { return coordinator.log != &log_; }
+  void EndThoseOnCopy();
+  // Some starts on the copy, most of them in the dark.
+  void StartOnCopy();
+  bool AllHaveLeftCopyBehind() const;
   void RunCoordinator(size_t index);
   void RunLog(size_t index);
   void CarryOut(size_t index, std::vector<coordinator::Effect> effects);
@@ -106,6 +120,8 @@ class World {
   Truth truth_;
   coordinator::Config config_;
   SimLog log_;
+  std::unique_ptr<SimLog> copy_;
+  std::vector<uint64_t> copied_runs_;  // those that the copy had when it was made
   std::vector<std::unique_ptr<SimParticipant>> participants_;
   std::vector<std::unique_ptr<Coordinator>> coordinators_;
   std::vector<Client> clients_;

@@ -1,4 +1,5 @@
 // Coordinators and clients of a simulated world.
+#include <algorithm>
 #include <utility>
 
 #include "tests/simulation/trace.h"
@@ -16,10 +17,12 @@ constexpr absl::Duration kReadTimeout = absl::Milliseconds(500);
 
 }  // namespace
 
-void World::StartCoordinator() {
-  const coordinator::StartState start = log_.Open(random_.Next());
-  coordinators_.push_back(std::make_unique<Coordinator>(config_, start));
-  Trace("start of coordinator ", coordinators_.size() - 1, " with term ", start.term);
+void World::StartCoordinator(SimLog* log) {
+  const uint64_t boot_id = random_.Next();
+  const coordinator::StartState start = log->Open(boot_id, random_.Next());
+  coordinators_.push_back(std::make_unique<Coordinator>(config_, start, log));
+  Trace("start of coordinator ", coordinators_.size() - 1, " with term ", start.term,
+        IsOnCopy(*coordinators_.back()) ? " on an old copy" : "");
   std::vector<Effect> effects;
   coordinators_.back()->protocol.Start(now(), &effects);
   if (!options_.is_broken) coordinators_.back()->invariants.ObserveStart(effects);
@@ -32,10 +35,52 @@ void World::EndCoordinator(size_t index) {
   coordinator.alive = false;
   // What was on its way to the disk may get there.
   for (const coordinator::LogDecision& record : coordinator.writes) {
-    if (random_.Chance(0.5) && log_.Write(coordinator.term, record)) truth_.Decided(record);
+    if (random_.Chance(0.5) && coordinator.log->Write(coordinator.term, record)) {
+      truth_.Decided(record);
+    }
   }
   for (Client& client : clients_) {
     if (client.busy && client.coordinator == index) client.busy = false;
+  }
+}
+
+void World::Die(size_t index, const coordinator::Fatal& fatal) {
+  Coordinator& coordinator = *coordinators_[index];
+  if (fatal.superseded && !random_.Chance(options_.mark_fails)) {
+    coordinator.log->MarkSuperseded(coordinator.term);
+  }
+  if (log_.superseded()) truth_.Violate("the newest log was taken for an older copy (R22)");
+  EndCoordinator(index);
+}
+
+void World::EndThoseOnCopy() {
+  for (size_t i = 0; i < coordinators_.size(); ++i) {
+    if (coordinators_[i]->alive && IsOnCopy(*coordinators_[i])) EndCoordinator(i);
+  }
+}
+
+// From then on nothing but the copy's own ignorance stands in its way.
+bool World::AllHaveLeftCopyBehind() const {
+  for (const auto& participant : participants_) {
+    const uint64_t run = participant->storage().coordinator();
+    const bool knows =
+        std::find(copied_runs_.begin(), copied_runs_.end(), run) != copied_runs_.end();
+    if (run == 0 || knows) return false;
+  }
+  return true;
+}
+
+void World::StartOnCopy() {
+  if (copy_ == nullptr) {
+    copy_ = std::make_unique<SimLog>(log_);
+    copied_runs_ = log_.runs();
+    Trace("the log is copied");
+    return;
+  }
+  if (!AllHaveLeftCopyBehind()) return;
+  for (uint64_t starts = 1 + random_.Below(6); starts > 0 && !copy_->superseded(); --starts) {
+    EndThoseOnCopy();
+    StartCoordinator(copy_.get());
   }
 }
 
@@ -94,9 +139,8 @@ void World::CarryOut(size_t index, std::vector<Effect> effects) {
       EndClient(*complete);
     } else if (auto* alarm = std::get_if<coordinator::Alarm>(&effect)) {
       truth_.Violate("alarm: " + alarm->reason);
-    } else if (std::holds_alternative<coordinator::Fatal>(effect)) {
-      EndCoordinator(index);
-      return;
+    } else if (const auto* fatal = std::get_if<coordinator::Fatal>(&effect)) {
+      return Die(index, *fatal);
     } else if (std::holds_alternative<coordinator::ForgetDecision>(effect) ||
                std::holds_alternative<coordinator::RecordDurable>(effect)) {
       coordinator.housekeeping.push_back(std::move(effect));
@@ -109,6 +153,7 @@ void World::Send(size_t index, Request request, absl::Duration timeout) {
   request.call = next_call_++;
   request.coordinator = index;
   request.term = coordinator.term;
+  if (request.kind == Request::Kind::kFence) request.runs = coordinator.runs;
   Call call;
   call.kind = request.kind;
   call.participant = request.participant;
@@ -124,7 +169,7 @@ void World::RunLog(size_t index) {
   for (const coordinator::LogDecision& record : std::exchange(coordinator.writes, {})) {
     const bool fails = random_.Chance(options_.write_fails);
     const bool arrives = !fails || random_.Chance(0.5);
-    const bool written = arrives && log_.Write(coordinator.term, record);
+    const bool written = arrives && coordinator.log->Write(coordinator.term, record);
     if (written) truth_.Decided(record);
     if (fails || !written) {
       Trace("c", index, " write fails, written: ", written);
@@ -136,9 +181,10 @@ void World::RunLog(size_t index) {
   for (const Effect& effect : std::exchange(coordinator.housekeeping, {})) {
     bool written = true;
     if (const auto* forget = std::get_if<coordinator::ForgetDecision>(&effect)) {
-      written = log_.Forget(coordinator.term, forget->round);
+      written = coordinator.log->Forget(coordinator.term, forget->round);
     } else if (const auto* durable = std::get_if<coordinator::RecordDurable>(&effect)) {
-      written = log_.RecordDurable(coordinator.term, durable->participant, durable->durable);
+      written =
+          coordinator.log->RecordDurable(coordinator.term, durable->participant, durable->durable);
     }
     if (!written) return EndCoordinator(index);
   }

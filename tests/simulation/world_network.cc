@@ -78,7 +78,11 @@ void World::Deliver(const Answer& answer) {
   } else {
     coordinator.inbox.emplace_back(
         coordinator::Heard{call.participant, answer.report.boot_id, answer.report.durable});
-    Fail(&coordinator, call, answer.failure);
+    if (answer.strayed) {
+      coordinator.inbox.emplace_back(coordinator::FenceRefused{call.participant, "strayed"});
+    } else {
+      Fail(&coordinator, call, answer.failure);
+    }
   }
 }
 
@@ -90,6 +94,9 @@ void World::Answered(Coordinator* coordinator, const Call& call, const Answer& a
       coordinator::PrepareAnswered event{p, call.round, answer.report, answer.votes,
                                          absl::Microseconds(random_.Below(20000))};
       truth_.Voted(event);
+      for (Vote& vote : event.votes) {
+        vote.vetoed = vote.kind == Vote::Kind::kYes && random_.Chance(options_.veto);
+      }
       inbox.emplace_back(std::move(event));
       break;
     }
@@ -100,6 +107,7 @@ void World::Answered(Coordinator* coordinator, const Call& call, const Answer& a
       inbox.emplace_back(coordinator::RollbackAnswered{p, call.round, answer.report});
       break;
     case Request::Kind::kFence:
+      if (IsOnCopy(*coordinator)) truth_.Violate("an old copy of the log was obeyed (R22)");
       inbox.emplace_back(coordinator::FenceAnswered{p, answer.report});
       break;
     case Request::Kind::kStatus:
@@ -128,7 +136,7 @@ void World::Fail(Coordinator* coordinator, const Call& call, CallFailure failure
       inbox.emplace_back(coordinator::RollbackFailed{p, call.round, failure});
       break;
     case Request::Kind::kFence:
-      inbox.emplace_back(coordinator::FenceFailed{p, failure});
+      inbox.emplace_back(coordinator::FenceFailed{p, failure, "as told to"});
       break;
     case Request::Kind::kStatus:
       inbox.emplace_back(coordinator::StatusFailed{p, failure});

@@ -206,24 +206,33 @@ TEST(HandshakeTest, ANodeOfAnotherIdentityIsRefusedUntilItIsRepairedR22) {
   EXPECT_EQ(harness.StateOf(0), ParticipantState::kReady);
 }
 
-TEST(HandshakeTest, AHigherTermEndsTheProcessWhereverItIsSeenR22) {
+TEST(HandshakeTest, AHigherTermEndsTheProcessAndTheLogWhereverItIsSeenR22) {
   const Event events[] = {
       PrepareFailed{0, Round(1), CallFailure::kTermOutdated},
       RollbackFailed{0, Round(1), CallFailure::kTermOutdated},
-      FenceFailed{0, CallFailure::kTermOutdated},
+      FenceFailed{0, CallFailure::kTermOutdated, "run b, not run a"},
       StatusFailed{0, CallFailure::kTermOutdated},
   };
   for (const Event& event : events) {
     Harness harness;
     harness.Start();
     harness.Step(event);
-    EXPECT_EQ(harness.Count<Fatal>(), 1u);
+    ASSERT_EQ(harness.Count<Fatal>(), 1u);
+    EXPECT_TRUE(harness.First<Fatal>().superseded);
+    EXPECT_EQ(harness.First<Fatal>().reason.find("node0"), 0u);
   }
   Harness harness;
   harness.Start();
   harness.reports[0].term = 2;
   harness.FenceAnswers(0);
-  EXPECT_EQ(harness.Count<Fatal>(), 1u);
+  EXPECT_TRUE(harness.First<Fatal>().superseded);
+}
+
+TEST(HandshakeTest, TheFenceSaysWhichRunHasTakenTheTermR22) {
+  Harness harness;
+  harness.Start();
+  harness.Step(FenceFailed{0, CallFailure::kTermOutdated, "run b, not run a"});
+  EXPECT_NE(harness.First<Fatal>().reason.find("run b, not run a"), std::string::npos);
 }
 
 TEST(HandshakeTest, ALogThatIsAnOlderCopyEndsTheProcessBeforeAnythingIsRolledBackR22) {
@@ -235,7 +244,8 @@ TEST(HandshakeTest, ALogThatIsAnOlderCopyEndsTheProcessBeforeAnythingIsRolledBac
   harness.reports[0].durable = Round(4);
   harness.reports[0].prepared = Round(7);
   harness.FenceAnswers(0);
-  EXPECT_EQ(harness.Count<Fatal>(), 1u);
+  ASSERT_EQ(harness.Count<Fatal>(), 1u);
+  EXPECT_TRUE(harness.First<Fatal>().superseded);
   EXPECT_EQ(harness.Count<SendRollback>(), 0u);
 }
 

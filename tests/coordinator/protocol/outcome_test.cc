@@ -98,6 +98,21 @@ TEST(OutcomeTest, AMissingVoteKeepsNothingAndAbortsWhatNeedsIt) {
   EXPECT_EQ(outcome.cuts[0], 1u);
 }
 
+// R12: the participant did vote YES, so it is cut as any other that did.
+TEST(OutcomeTest, AVetoedYesAbortsAndCutsItsParticipantToo) {
+  constexpr Vote kVetoed{Vote::Kind::kYes, 7, true};
+  const RoundOutcome outcome = Decide(
+      MakeBallot(2, {{{0, kYes}, {1, kYes}}, {{0, kYes}, {1, kVetoed}}, {{0, kYes}}, {{1, kYes}}}));
+  EXPECT_EQ(outcome.transactions[0].kind, Kind::kCommit);
+  EXPECT_EQ(outcome.transactions[1].kind, Kind::kAbort);
+  EXPECT_EQ(outcome.transactions[1].cause, Cause::kVetoed);
+  EXPECT_EQ(outcome.transactions[1].culprit, 1u);
+  EXPECT_EQ(outcome.transactions[2].kind, Kind::kDefer);
+  EXPECT_EQ(outcome.transactions[3].kind, Kind::kDefer);
+  EXPECT_EQ(outcome.cuts, (std::vector<Cut>{1, 1}));
+  EXPECT_EQ(outcome.kept, (std::vector<uint32_t>{1, 1}));
+}
+
 TEST(OutcomeTest, ReplicasThatDisagreeAbort) {
   Ballot ballot = MakeBallot(3, {{{0, kYes}, {1, {Vote::Kind::kYes, 8}}, {2, kYes}}});
   ballot.participants[1].database = 0;
@@ -180,8 +195,9 @@ class History {
         deferring[place] = deferring[place] || random_.Chance(0.03);
         quiet = quiet && !deferring[place];
         ballot.members.push_back(place);
-        ballot.participants[place].votes.push_back(
-            deferring[place] ? kDefer : coordinator::Run(work.id, place, &rows[place]));
+        Vote vote = deferring[place] ? kDefer : coordinator::Run(work.id, place, &rows[place]);
+        vote.vetoed = vote.kind == Vote::Kind::kYes && random_.Chance(0.05);
+        ballot.participants[place].votes.push_back(vote);
       }
       ballot.member_end.push_back(static_cast<uint32_t>(ballot.members.size()));
     }
@@ -203,6 +219,7 @@ class History {
           continue;
         }
         const Vote& vote = participant.votes[branch];
+        EXPECT_FALSE(vote.vetoed && it.kind == Kind::kCommit);
         // What the participant itself keeps, by nothing but its cut.
         if (outcome.kept[place] > 0 && branch < outcome.cuts[place] &&
             vote.kind == Vote::Kind::kYes) {

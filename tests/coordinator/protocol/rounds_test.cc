@@ -36,6 +36,7 @@ TEST(RoundTest, ADecisionThatCouldNotBeWrittenEndsTheProcessR13) {
   harness.Submits(1, {0});
   harness.Votes(0, Round(1), {kYes});
   harness.Step(DecisionFailed{Round(1), "disk"});
+  EXPECT_FALSE(harness.First<Fatal>().superseded);
   ASSERT_EQ(harness.effects.size(), 1u);
   EXPECT_EQ(harness.Count<Fatal>(), 1u);
   harness.Submits(2, {1});
@@ -78,6 +79,25 @@ TEST(RoundTest, WhoVotedNoToEverythingIsFreeAtOnceAndHearsNothingR14) {
   harness.Votes(0, Round(1), {kYes});
   EXPECT_EQ(harness.CountFor<SendRollback>(1), 0u);
   EXPECT_EQ(harness.CountFor<SendRollback>(0), 1u);
+}
+
+TEST(RoundTest, WhoseYesIsVetoedHoldsItsBranchUntilItIsRolledBackR14) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0, 1});
+  harness.Votes(1, Round(1), {Vote{Vote::Kind::kYes, 7, /*vetoed=*/true}});
+  EXPECT_FALSE(harness.IsFree(1));
+  harness.Votes(0, Round(1), {kYes});
+  EXPECT_EQ(harness.Count<LogDecision>(), 0u);
+  EXPECT_EQ(harness.CountFor<SendRollback>(0), 1u);
+  EXPECT_EQ(harness.CountFor<SendRollback>(1), 1u);
+  const auto complete = harness.First<Complete>();
+  EXPECT_EQ(complete.ending, Ending::kAborted);
+  EXPECT_EQ(complete.reason, EndingReason::kVetoed);
+  EXPECT_EQ(complete.participant, 1u);
+  EXPECT_FALSE(harness.IsFree(1));
+  harness.RollbackAnswers(1, Round(1));
+  EXPECT_TRUE(harness.IsFree(1));
 }
 
 TEST(RoundTest, TransactionsThatCameTogetherShareARound) {

@@ -9,12 +9,16 @@ namespace lockstep::participant {
 namespace {
 
 constexpr Term kTerm = 3;
+// The runs of a decision log: that of kTerm is the one that has fenced.
+constexpr uint64_t kRun = 33;
+const std::vector<uint64_t> kLog = {11, 22, kRun};
 
 RoundId R(uint64_t number, Term term = kTerm) { return RoundId::Make(term, number); }
 
 Scan Clean() {
   Scan scan;
   scan.term = kTerm;
+  scan.coordinator = kRun;
   scan.applied = R(10);
   scan.identified = true;
   return scan;
@@ -33,6 +37,7 @@ class ProtocolTest : public testing::Test {
     scan.in_doubt = {round, has_record};
     Start(scan);
   }
+  void Fenced(Term term, uint64_t run) { protocol_->TermPersisted(term, run); }
   void Prepared(RoundId round) {
     ASSERT_EQ(protocol_->Prepare(kTerm, round).action, Action::kExecute);
     protocol_->Voted(round, true);
@@ -56,26 +61,55 @@ TEST_F(ProtocolTest, R1_EveryMessageOfALowerTermIsRefused) {
   EXPECT_EQ(RefusalOfPrepare(R(11, kOld), kOld), Refusal::kTermOutdated);
   EXPECT_EQ(protocol_->Commit(kOld, R(11, kOld), Keep::kAll).refusal, Refusal::kTermOutdated);
   EXPECT_EQ(protocol_->Rollback(kOld, R(11, kOld)).refusal, Refusal::kTermOutdated);
-  EXPECT_EQ(protocol_->Fence(kOld).refusal, Refusal::kTermOutdated);
+  EXPECT_EQ(protocol_->Fence(kOld, 22, {11}).refusal, Refusal::kTermOutdated);
   EXPECT_EQ(protocol_->Read(kOld, RoundId()).refusal, Refusal::kTermOutdated);
 }
 
-TEST_F(ProtocolTest, R1_AHigherTermIsMadeDurableBeforeAnythingElseAndBeforeARefusalToo) {
+TEST_F(ProtocolTest, R1_OnlyAFenceRaisesTheTermAndNothingElseIsDoneForAHigherOne) {
   constexpr Term kNew = kTerm + 1;
-  EXPECT_EQ(protocol_->Prepare(kNew, R(1, kNew)).persist_term, kNew);
-  EXPECT_EQ(protocol_->Commit(kNew, R(11), Keep::kAll).persist_term, kNew);
-  EXPECT_EQ(protocol_->Commit(kNew, R(11), Keep::kAll).refusal, Refusal::kRoundUnknown);
-  EXPECT_EQ(protocol_->Rollback(kNew, R(11)).persist_term, kNew);
-  EXPECT_EQ(protocol_->Fence(kNew).persist_term, kNew);
-  EXPECT_EQ(protocol_->Read(kNew, RoundId()).persist_term, kNew);
   Prepared(R(11));
-  const Decision refused = protocol_->Prepare(kNew, R(1, kNew));
-  EXPECT_EQ(refused.refusal, Refusal::kHoldsAnotherRound);
-  EXPECT_EQ(refused.persist_term, kNew);
+  for (const Decision& decision :
+       {protocol_->Prepare(kNew, R(1, kNew)), protocol_->Commit(kNew, R(11), Keep::kAll),
+        protocol_->Rollback(kNew, R(11)), protocol_->Rollback(kNew, R(12, kNew)),
+        protocol_->Read(kNew, RoundId())}) {
+    EXPECT_EQ(decision.refusal, Refusal::kNotFenced);
+    EXPECT_FALSE(decision.persist_term.has_value());
+    EXPECT_FALSE(decision.persist_tombstone.has_value());
+  }
+  EXPECT_EQ(protocol_->Fence(kNew, 44, kLog).persist_term, kNew);
+  Fenced(kNew, 44);
+  EXPECT_EQ(protocol_->Commit(kNew, R(11), Keep::kAll).action, Action::kCommitPrepared);
 }
 
 TEST_F(ProtocolTest, R1_TheSameTermIsNotWrittenAgain) {
-  EXPECT_FALSE(protocol_->Fence(kTerm).persist_term.has_value());
+  const Decision again = protocol_->Fence(kTerm, kRun, {11, 22});
+  EXPECT_EQ(again.action, Action::kAnswer);
+  EXPECT_FALSE(again.persist_term.has_value());
+}
+
+TEST_F(ProtocolTest, R22_ATermBelongsToOneRun) {
+  const Decision other = protocol_->Fence(kTerm, kRun + 1, {11, 22});
+  EXPECT_EQ(other.action, Action::kRefuse);
+  EXPECT_EQ(other.refusal, Refusal::kTermTaken);
+  EXPECT_FALSE(other.persist_term.has_value());
+}
+
+// An old copy that took one term a start, while nobody met it, is above the participant in the end.
+TEST_F(ProtocolTest, R22_AHigherTermOfALogThatDidNotGiveOursIsRefused) {
+  for (const std::vector<uint64_t>& copy : {std::vector<uint64_t>{11, 22}, {11, 22, 34, 45}, {}}) {
+    const Decision decision = protocol_->Fence(kTerm + 2, 55, copy);
+    EXPECT_EQ(decision.refusal, Refusal::kStrayed);
+    EXPECT_FALSE(decision.persist_term.has_value());
+  }
+  EXPECT_EQ(protocol_->Fence(kTerm + 2, 55, {11, 22, kRun, 44}).persist_term, kTerm + 2);
+}
+
+TEST_F(ProtocolTest, R22_AFenceMadeByHandIsTakenByItsTerm) {
+  EXPECT_EQ(protocol_->Fence(kTerm, 0, {}).action, Action::kAnswer);
+  EXPECT_EQ(protocol_->Fence(kTerm + 1, 0, {}).persist_term, kTerm + 1);
+  Fenced(kTerm + 1, 0);
+  EXPECT_EQ(protocol_->Fence(kTerm + 1, 44, kLog).refusal, Refusal::kTermTaken);
+  EXPECT_EQ(protocol_->Fence(kTerm + 2, 55, {}).persist_term, kTerm + 2);
 }
 
 TEST_F(ProtocolTest, R2_ARoundOfAnotherTermThanItsSendersIsNotPrepared) {
@@ -117,9 +151,9 @@ TEST_F(ProtocolTest, R3_ARepeatedRollbackWritesNothing) {
 TEST_F(ProtocolTest, Rule6_OnlyARoundOfTheSendersTermMakesATombstone) {
   Prepared(R(11));
   constexpr Term kNew = kTerm + 1;
+  Fenced(kNew, 44);
   const Decision decision = protocol_->Rollback(kNew, R(11));
   EXPECT_EQ(decision.action, Action::kForget);
-  EXPECT_EQ(decision.persist_term, kNew);
   EXPECT_FALSE(decision.persist_tombstone.has_value());
 }
 
@@ -231,7 +265,7 @@ TEST_F(ProtocolTest, R8_EverythingIsRefusedBeforeTheScanHasEnded) {
   EXPECT_EQ(RefusalOfPrepare(R(11)), Refusal::kRecovering);
   EXPECT_EQ(protocol_->Commit(kTerm, R(11), Keep::kAll).refusal, Refusal::kRecovering);
   EXPECT_EQ(protocol_->Rollback(kTerm, R(11)).refusal, Refusal::kRecovering);
-  EXPECT_EQ(protocol_->Fence(kTerm).refusal, Refusal::kRecovering);
+  EXPECT_EQ(protocol_->Fence(kTerm, kRun, {11, 22}).refusal, Refusal::kRecovering);
   EXPECT_EQ(protocol_->Read(kTerm, RoundId()).refusal, Refusal::kRecovering);
   EXPECT_EQ(protocol_->ExecuteLocal().refusal, Refusal::kRecovering);
 }
@@ -305,10 +339,11 @@ TEST_F(ProtocolTest, R21_AReadWaitsForItsRound) {
 TEST_F(ProtocolTest, R22_NothingIsPreparedOrReadBeforeACoordinatorIntroducedItself) {
   Scan empty;
   Start(empty);
+  EXPECT_EQ(RefusalOfPrepare(R(1)), Refusal::kNotFenced);
+  EXPECT_EQ(protocol_->ExecuteLocal().refusal, Refusal::kNotIdentified);
+  Fenced(*protocol_->Fence(kTerm, kRun, {11, 22}).persist_term, kRun);
   EXPECT_EQ(RefusalOfPrepare(R(1)), Refusal::kNotIdentified);
   EXPECT_EQ(protocol_->Read(kTerm, RoundId()).refusal, Refusal::kNotIdentified);
-  EXPECT_EQ(protocol_->ExecuteLocal().refusal, Refusal::kNotIdentified);
-  protocol_->TermPersisted(*protocol_->Fence(kTerm).persist_term);
   protocol_->Identified(false);
   EXPECT_EQ(protocol_->ExecuteLocal().action, Action::kRunLocal);
   Prepared(R(1));
@@ -339,7 +374,8 @@ TEST_F(ProtocolDeathTest, AStepThatWasNeverDueEndsTheProcess) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_DEATH(protocol_->Committed(R(11)), "committed what was not held");
   EXPECT_DEATH(protocol_->Voted(R(10), true), "voted on a finished round");
-  EXPECT_DEATH(protocol_->TermPersisted(kTerm - 1), "durable .R1.");
+  EXPECT_DEATH(protocol_->TermPersisted(kTerm - 1, kRun), "durable .R1.");
+  EXPECT_DEATH(protocol_->TermPersisted(kTerm, kRun + 1), "a term belongs to one run .R22.");
   EXPECT_DEATH(protocol_->Synced(R(11)), "what is durable is applied");
   EXPECT_DEATH(protocol_->Scanned(Clean()), "a scan ended that nobody waited for");
 }

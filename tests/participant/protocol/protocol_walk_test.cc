@@ -22,13 +22,15 @@ struct Disk {
 class Walk {
  public:
   explicit Walk(uint32_t seed) : random_(seed) {
-    disk_.scan.term = 1;
     disk_.scan.identified = true;
+    logs_[0] = logs_[1] = {++last_run_};
     Start();
+    Fence();
   }
 
   void Step() {
     const int what = Pick(100);
+    if (Pick(20) == 0) Fence();
     const Term term = Pick(20) == 0
                           ? reference_.term() + 1
                           : std::max(1, static_cast<int>(reference_.term()) - Pick(8) / 7);
@@ -61,11 +63,22 @@ class Walk {
     protocol_->Scanned(disk_.scan);
   }
 
+  // By one of two coordinators, on two copies of one log that may have parted.
+  void Fence() {
+    std::vector<uint64_t>& log = logs_[Pick(2)];
+    if (Pick(8) == 0) log = logs_[Pick(2)];
+    if (Pick(3) != 0) log.push_back(++last_run_);
+    const auto term = static_cast<Term>(log.size());
+    const Decision decision =
+        protocol_->Fence(term, log.back(), {log.begin(), std::prev(log.end())});
+    ASSERT_EQ(decision.action == Action::kAnswer ? "ok" : "no", reference_.Fence(log));
+    if (!decision.persist_term) return;
+    disk_.scan.term = term;
+    disk_.scan.coordinator = log.back();
+    protocol_->TermPersisted(term, log.back());
+  }
+
   void Persist(const Decision& decision) {
-    if (decision.persist_term) {
-      disk_.scan.term = *decision.persist_term;
-      protocol_->TermPersisted(*decision.persist_term);
-    }
     if (decision.persist_tombstone) {
       disk_.scan.tombstone = *decision.persist_tombstone;
       protocol_->TombstonePersisted(*decision.persist_tombstone);
@@ -188,6 +201,8 @@ class Walk {
   Disk disk_;
   std::unique_ptr<Protocol> protocol_;
   ReferenceParticipant reference_;
+  std::vector<uint64_t> logs_[2];
+  uint64_t last_run_ = 0;
   int steps_ = 0;
 };
 

@@ -4,10 +4,12 @@
 
 namespace lockstep::participant {
 
-bool ReferenceParticipant::Accept(Term term) {
-  if (term < term_) return false;
-  term_ = term;
-  return true;
+std::string ReferenceParticipant::Fence(const std::vector<uint64_t>& log) {
+  const bool goes_on =
+      log.size() >= log_.size() && std::equal(log_.begin(), log_.end(), log.begin());
+  if (!goes_on) return "no";
+  log_ = log;
+  return "ok";
 }
 
 RoundId ReferenceParticipant::Highest(Fate fate) const {
@@ -24,7 +26,7 @@ RoundId ReferenceParticipant::Held() const {
 }
 
 std::string ReferenceParticipant::Prepare(Term term, RoundId round) {
-  if (round.term() != term || !Accept(term)) return "no";
+  if (round.term() != term || term != log_.size()) return "no";
   const auto fate = fates_.find(round);
   if (fate != fates_.end() && fate->second == Fate::kPrepared) return "votes";
   if (!Held().is_none()) return "no";
@@ -40,9 +42,10 @@ std::string ReferenceParticipant::Prepare(Term term, RoundId round) {
 }
 
 std::string ReferenceParticipant::Commit(Term term, RoundId round, bool cut) {
-  if (round.term() > term || !Accept(term)) return "no";
+  if (round.term() > term || term != log_.size()) return "no";
   const auto fate = fates_.find(round);
-  if (fate == fates_.end()) {
+  // Of older ones it cannot be told whether they were applied or held nothing.
+  if (fate == fates_.end() || fate->second == Fate::kVotedNo) {
     const bool last_rollback = !durable_rollbacks_.empty() && *durable_rollbacks_.rbegin() == round;
     return round < Highest(Fate::kApplied) && !last_rollback ? "ok" : "no";
   }
@@ -57,15 +60,14 @@ std::string ReferenceParticipant::Commit(Term term, RoundId round, bool cut) {
     case Fate::kApplied:
       return "ok";
     case Fate::kRolledBack:
-      return "no";
     case Fate::kVotedNo:
-      return round < Highest(Fate::kApplied) ? "ok" : "no";
+      return "no";
   }
   return "no";
 }
 
 std::string ReferenceParticipant::Rollback(Term term, RoundId round) {
-  if (round.term() > term || !Accept(term)) return "no";
+  if (round.term() > term || term != log_.size()) return "no";
   if (round <= Highest(Fate::kApplied)) return "no";
   const auto fate = fates_.find(round);
   if (fate != fates_.end() && fate->second == Fate::kRedo) return "no";

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/round_id.h"
 
@@ -16,7 +17,9 @@ class ReferenceParticipant {
   enum class Fate { kPrepared, kInDoubt, kBareInDoubt, kRedo, kApplied, kRolledBack, kVotedNo };
 
   // The answer in one word: "ok", "votes", "run", "commit", "cut", "redo", "forget", "stop" or
-  // "no". The term counts as seen afterwards.
+  // "no".
+  // `log`: the runs of the sender's decision log by term, its own the last.
+  std::string Fence(const std::vector<uint64_t>& log);
   std::string Prepare(Term term, RoundId round);
   std::string Commit(Term term, RoundId round, bool cut);
   std::string Rollback(Term term, RoundId round);
@@ -27,14 +30,13 @@ class ReferenceParticipant {
   // The process ends: what it alone knew is gone.
   void Crash(bool record_lost);
 
-  Term term() const { return term_; }
+  Term term() const { return static_cast<Term>(log_.size()); }
   RoundId Held() const;
 
  private:
-  bool Accept(Term term);
   RoundId Highest(Fate fate) const;
 
-  Term term_ = 1;
+  std::vector<uint64_t> log_;  // that of the last Fence
   std::map<RoundId, Fate> fates_;
   std::set<RoundId> durable_rollbacks_;
   std::set<RoundId> voted_by_this_process_;

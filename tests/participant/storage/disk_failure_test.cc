@@ -110,12 +110,12 @@ TEST_F(DiskFailureTest, FullDiskAtAnyWriteOfACutIsRepeatedUntilItFits) {  // P5
 TEST_F(DiskFailureTest, FullDiskAtTermOrTombstoneKeepsTheOldOne) {
   OpenWithTable();
   disk_.FailWrite(1);
-  EXPECT_FALSE(store_->PersistTerm(9).ok());
+  EXPECT_FALSE(store_->PersistTerm(9, 0).ok());
   EXPECT_EQ(store_->term(), 1u);
   disk_.FailWrite(1);
   EXPECT_FALSE(store_->PersistTombstone(Round(9)).ok());
   EXPECT_EQ(store_->tombstone(), RoundId());
-  LOCKSTEP_ASSERT_OK(store_->PersistTerm(9));
+  LOCKSTEP_ASSERT_OK(store_->PersistTerm(9, 0));
   LOCKSTEP_ASSERT_OK(Open());
   EXPECT_EQ(store_->term(), 9u);
 }
@@ -132,7 +132,7 @@ TEST_F(DiskFailureTest, FailedSyncOfAPrepareIsFatal) {
 TEST_F(DiskFailureTest, FailedSyncOfTheSideFileIsFatal) {
   OpenWithTable();
   disk_.FailNextSync();
-  store_->PersistTerm(2).IgnoreError();
+  store_->PersistTerm(2, 0).IgnoreError();
   ASSERT_EQ(fatal_.size(), 1u);
   disk_.FailNextSync();
   store_->PersistTombstone(Round(3)).IgnoreError();

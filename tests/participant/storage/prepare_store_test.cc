@@ -69,7 +69,7 @@ TEST_F(PrepareStoreTest, RepeatedPrepareOfAnAppliedRoundIsRefused) {  // R3
 TEST_F(PrepareStoreTest, PrepareOfATermThatIsNotDurableIsRefused) {  // P2
   OpenWithTable();
   EXPECT_TRUE(absl::IsFailedPrecondition(Prepare(Round(1, 2), "INSERT INTO t VALUES (1, 1)")));
-  LOCKSTEP_ASSERT_OK(store_->PersistTerm(2));
+  LOCKSTEP_ASSERT_OK(store_->PersistTerm(2, 0));
   EXPECT_TRUE(Prepare(Round(1, 2), "INSERT INTO t VALUES (1, 1)").ok());
 }
 
@@ -82,7 +82,7 @@ TEST_F(PrepareStoreTest, AppliedRoundIsNeverRolledBack) {  // P6
 TEST_F(PrepareStoreTest, TermAndTombstoneArePersistedWhileARoundIsPrepared) {  // R4, R6
   OpenWithTable();
   LOCKSTEP_ASSERT_OK(Prepare(Round(1), "INSERT INTO t VALUES (1, 'a')"));
-  LOCKSTEP_ASSERT_OK(store_->PersistTerm(2));
+  LOCKSTEP_ASSERT_OK(store_->PersistTerm(2, 0));
   LOCKSTEP_ASSERT_OK(store_->PersistTombstone(Round(7)));
   ASSERT_TRUE(store_->held().has_value());
   EXPECT_EQ(store_->held()->round, Round(1));

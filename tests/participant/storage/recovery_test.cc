@@ -104,7 +104,7 @@ TEST_F(RecoveryTest, RoundWithoutItsRecordIsInDoubtWithoutIt) {
 TEST_F(RecoveryTest, InDoubtSurvivesAnotherStartAndANewTerm) {
   OpenWithTable();
   InKilledProcess([this] { return Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')").ok(); });
-  InKilledProcess([this] { return store_->PersistTerm(5).ok() && store_->held().has_value(); });
+  InKilledProcess([this] { return store_->PersistTerm(5, 0).ok() && store_->held().has_value(); });
   LOCKSTEP_ASSERT_OK(Open());
   EXPECT_EQ(store_->term(), 5u);
   ASSERT_TRUE(store_->held().has_value());

@@ -67,7 +67,7 @@ class StoreFixture : public testing::Test {
   // Opens, sets term 1 and makes table t(k INTEGER PRIMARY KEY, v).
   void OpenWithTable() {
     LOCKSTEP_ASSERT_OK(Open());
-    LOCKSTEP_ASSERT_OK(store_->PersistTerm(1));
+    LOCKSTEP_ASSERT_OK(store_->PersistTerm(1, 0));
     LOCKSTEP_ASSERT_OK(Local("CREATE TABLE t (k INTEGER PRIMARY KEY, v)"));
   }
 

@@ -241,7 +241,7 @@ void Driver::RepeatOldPrepare() {
 
 void Driver::RestartCoordinator() {
   oracle_.Restart();
-  if (Failed(store_->PersistTerm(oracle_.term()), "a new term")) return;
+  if (Failed(store_->PersistTerm(oracle_.term(), oracle_.term()), "a new term")) return;
   oracle_.promised_term = oracle_.term();
 }
 

@@ -59,7 +59,7 @@ bool Driver::Start() {
   if (store_->term() < oracle_.promised_term) Violate("a term is forgotten");
   if (store_->tombstone() < oracle_.promised_tombstone) Violate("a tombstone is forgotten");
   if (store_->term() < oracle_.term()) {
-    if (Failed(store_->PersistTerm(oracle_.term()), "a new term")) return false;
+    if (Failed(store_->PersistTerm(oracle_.term(), oracle_.term()), "a new term")) return false;
   }
   if (!Alive()) return false;
   oracle_.promised_term = oracle_.term();
