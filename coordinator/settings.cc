@@ -16,7 +16,7 @@ uint64_t DrawSeed() {
 }
 
 void DeclareLimits(Settings* settings, config::Schema* schema) {
-  schema->ByteSize("max_request_bytes", &settings->request_bytes, kKiB, kGiB,
+  schema->ByteSize("max_request_bytes", &settings->request_bytes, kKiB, rpc::kHighestLimitBytes,
                    "the largest request of a client");
   schema->Int("max_statements", &settings->request.statements, 1, 100'000,
               "the most statements of a transaction");
@@ -24,7 +24,7 @@ void DeclareLimits(Settings* settings, config::Schema* schema) {
               "the most databases of a transaction");
   schema->ByteSize("max_sql_bytes", &settings->sql_bytes, 100, 16 * kMiB,
                    "the longest SQL text of a statement");
-  schema->ByteSize("max_value_bytes", &settings->value_bytes, kKiB, kGiB,
+  schema->ByteSize("max_value_bytes", &settings->value_bytes, kKiB, rpc::kHighestLimitBytes,
                    "the largest value of a parameter");
   schema->ByteSize("max_result_bytes", &settings->result_bytes, kKiB, kGiB,
                    "the largest results of a transaction");
@@ -41,7 +41,7 @@ void DeclareLimits(Settings* settings, config::Schema* schema) {
 void DeclareRounds(Settings* settings, config::Schema* schema) {
   schema->Int("round_transactions", &settings->round_transactions, 1, 100'000,
               "the most transactions of one round");
-  schema->ByteSize("round_bytes", &settings->round_bytes, kKiB, kGiB,
+  schema->ByteSize("round_bytes", &settings->round_bytes, kKiB, rpc::kHighestLimitBytes,
                    "the statements of one round at one participant");
   schema->Duration("round_execution_time", &settings->round_execution_time, absl::Milliseconds(1),
                    absl::Minutes(1), "about how long a round may execute at one participant");

@@ -13,6 +13,7 @@
 #include "participant/messages.h"
 #include "participant/node_report.h"
 #include "participant/participant_options.h"
+#include "participant/places.h"
 #include "participant/reader_pool.h"
 
 namespace lockstep::participant::internal {
@@ -23,6 +24,8 @@ struct Core {
 
   const ParticipantOptions options;
   const Clock& clock;
+  Places client_places;
+  Places coordinator_reads;
   ReportBoard board;
   ReaderPool readers;
   Engine engine;

@@ -29,7 +29,8 @@ Engine::Engine(EngineOptions options, const Clock* clock, ReportBoard* board, Re
       readers_(*readers),
       boot_id_(DrawNumber()),
       protocol_(options_.standalone),
-      locals_(options_, clock_, DrawNumber()) {}
+      locals_(options_, clock_, DrawNumber()),
+      checkpointer_(&options_, readers) {}
 
 Engine::~Engine() { Close(); }
 
@@ -45,6 +46,10 @@ void Engine::Close() {
 
 absl::Status Engine::Open() {
   StoreOptions store_options = options_.store;
+  // Pages that are only kept count like changed ones: half of each limit is left for the latter.
+  store_options.page_cache_bytes =
+      std::min({store_options.page_cache_bytes, options_.round.cache_bytes / 2,
+                options_.execution.max_changed_bytes / 2});
   store_options.before_reopen = [this] { BeforeReopen(); };
   auto store = PrepareStore::Open(std::move(store_options));
   if (!store.ok()) return store.status();
@@ -180,21 +185,11 @@ void Engine::Maintain() {
       last_commit_ = now;
     }
   }
-  CheckpointIfDue(now);
-}
-
-void Engine::CheckpointIfDue(absl::Duration now) {
-  if (protocol_.state().phase != RoundPhase::kIdle) return;
-  // What a reader pins stays: another try is due only for as much again.
-  const int64_t grown = store_->checkpoint_backlog_bytes() - pinned_backlog_bytes_;
-  const bool pause = now >= last_message_ + kCheckpointPause;
-  if (grown < (pause ? kCheckpointInPauseBytes : kCheckpointAtOnceBytes)) return;
-  if (const absl::Status done = store_->Checkpoint(); !done.ok()) {
-    Log(LogLevel::kWarning, "a checkpoint failed, and will be tried again",
-        {{"reason", std::string(done.message())}});
+  if (protocol_.state().phase != RoundPhase::kIdle) {
+    checkpointer_.Wait(now);
+  } else if (checkpointer_.Run(store_.get(), now, last_message_)) {
+    Publish();
   }
-  pinned_backlog_bytes_ = store_->checkpoint_backlog_bytes();
-  Publish();
 }
 
 absl::Duration Engine::NextWake() const {
@@ -206,10 +201,8 @@ absl::Duration Engine::NextWake() const {
   if (!locals_.empty()) {
     next = std::min(next, state.phase == RoundPhase::kPrepared ? *locals_.NextDeadline() : now);
   }
-  const int64_t grown = store_->checkpoint_backlog_bytes() - pinned_backlog_bytes_;
-  if (grown >= kCheckpointInPauseBytes && state.phase == RoundPhase::kIdle) {
-    next = std::min(next, last_message_ + kCheckpointPause);
-  }
+  next = std::min(
+      next, checkpointer_.NextWake(*store_, now, last_message_, state.phase != RoundPhase::kIdle));
   return std::max(next - now, absl::ZeroDuration());
 }
 

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "participant/checkpointer.h"
 #include "participant/engine_options.h"
 #include "participant/execution/branch_executor.h"
 #include "participant/local_queue.h"
@@ -90,7 +91,6 @@ class Engine {
   void LetGo();
   void RunLocals();
   void Maintain();
-  void CheckpointIfDue(absl::Duration now);
   void Publish();
 
   const EngineOptions options_;
@@ -103,6 +103,7 @@ class Engine {
   std::unique_ptr<PrepareStore> store_;
   std::unique_ptr<BranchExecutor> executor_;  // goes before the store's connection
   LocalQueue locals_;
+  Checkpointer checkpointer_;
   std::optional<Held> held_;  // prepared, or in doubt with its record
   Given given_;               // the votes of the latest round that this process ran (R11)
   absl::Time held_since_;
@@ -112,8 +113,6 @@ class Engine {
   absl::Duration last_commit_;
   absl::Duration last_message_;
   absl::Duration next_reexecution_;
-  // Of the latest checkpoint: what it could not move.
-  int64_t pinned_backlog_bytes_ = 0;
 };
 
 }  // namespace lockstep::participant

@@ -16,14 +16,6 @@ namespace lockstep::participant {
 // So long after the last commit its sync is made up for, if no other came: or the coordinator would
 // keep the last decision for ever (rule P4).
 inline constexpr absl::Duration kIdleSyncAfter = absl::Milliseconds(200);
-// A checkpoint waits for a pause of this length, once the WAL has this size ...
-inline constexpr absl::Duration kCheckpointPause = absl::Milliseconds(5);
-inline constexpr int64_t kCheckpointInPauseBytes = int64_t{4} << 20;
-// ... and for none at all once it has this one.
-inline constexpr int64_t kCheckpointAtOnceBytes = int64_t{16} << 20;
-// What the WAL is given at a start: it starts over at kCheckpointAtOnceBytes, after the round at
-// work.
-inline constexpr int64_t kWalReserveBytes = kCheckpointAtOnceBytes + (int64_t{4} << 20);
 // Between two attempts to re-execute a round (rule R7).
 inline constexpr absl::Duration kReexecutionRetry = absl::Seconds(1);
 // Local transactions that share one sync.
@@ -44,9 +36,11 @@ struct EngineOptions {
   NodeIdentity name;
   StoreOptions store;
   bool standalone = false;
-  // Of local transactions that wait for a prepared round to end.
-  size_t waiting_locals = 1000;
   int readers = 4;
+  // The WAL starts over only when a checkpoint has moved all of it and no query reads it. Queries
+  // that overlap for ever would let it grow for ever: from this size on none begins until that is
+  // done.
+  int64_t wal_limit_bytes = int64_t{64} << 20;
   ExecutionLimits execution;
   RoundLimits round;
 };

@@ -186,8 +186,9 @@ absl::Status Engine::Reexecute() {
   }
   if (!status.ok()) {
     next_reexecution_ = clock_.MonotonicNow() + kReexecutionRetry;
+    const Error error = FromStorage(status, "finish a decided round yet", options_.name);
     Log(LogLevel::kError, "a decided round could not be re-executed, and will be tried again",
-        {{"round", round.value()}, {"reason", std::string(status.message())}});
+        {{"round", round.value()}, {"reason", error.message}});
     return status;
   }
   protocol_.Reexecuted(round);

@@ -3,7 +3,9 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "common/check.h"
 #include "common/sqlite/error.h"
+#include "participant/execution/failure.h"
 
 namespace lockstep::participant {
 namespace {
@@ -165,6 +167,10 @@ Error NothingToPrepare(const NodeIdentity& name) {
 
 Error FromStorage(const absl::Status& status, const std::string& what, const NodeIdentity& name) {
   const std::optional<sqlite::SqliteError> sqlite = sqlite::SqliteError::FromStatus(status);
+  if (sqlite) StopIfDamaged(*sqlite);
+  LOCKSTEP_CHECK(
+      sqlite || !absl::IsDataLoss(status),
+      absl::StrCat("could not ", what, ": ", std::string(status.message()), sqlite::kKeepACopy));
   const bool full = absl::IsResourceExhausted(status) || (sqlite && sqlite->code == sqlite::kFull);
   Error error = Make(
       full ? Reason::kDiskFull : Reason::kParticipantUnavailable,

@@ -34,7 +34,8 @@ Error HasDataOfItsOwn(uint32_t replicas, const NodeIdentity& name);
 // A Prepare without branches.
 Error NothingToPrepare(const NodeIdentity& name);
 
-// The storage could not do `what`, and nothing has changed. The outcome is left open.
+// The storage could not do `what`, and nothing has changed. The outcome is left open. Ends the
+// process if the database is damaged.
 Error FromStorage(const absl::Status& status, const std::string& what, const NodeIdentity& name);
 
 // The local transaction or read waited until its time was over.

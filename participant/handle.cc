@@ -11,12 +11,7 @@ namespace {
 // An actor that works on one thing for so long is busy; a health check does not wait for it.
 constexpr absl::Duration kBusyAfter = absl::Milliseconds(100);
 
-template <typename TheMessage>
-constexpr Place PlaceOf() {
-  const bool of_a_client =
-      std::is_same_v<TheMessage, LocalMessage> || std::is_same_v<TheMessage, HealthMessage>;
-  return of_a_client ? Place::kOrdinary : Place::kReserved;
-}
+constexpr char kClients[] = "queue of clients' calls";
 
 }  // namespace
 
@@ -31,12 +26,14 @@ void ParticipantHandle::WatchServing(std::function<void(bool)> watcher) const {
 template <typename TheMessage>
 void ParticipantHandle::Push(TheMessage its) const {
   Message message(std::move(its));
-  if (core_->actor->Push(std::move(message), PlaceOf<TheMessage>())) return;
-  const ParticipantOptions& options = core_->options;
-  const size_t places =
-      options.mailbox + (PlaceOf<TheMessage>() == Place::kReserved ? options.reserved : 0);
+  // Clients have taken a place of their own number before.
+  if (core_->actor->Push(std::move(message), Place::kReserved)) return;
   std::get<TheMessage>(message).done(
-      core_->actor->stopped() ? ShuttingDown(name()) : QueueFull("mailbox", places, name()));
+      NoPlace("mailbox", core_->options.client_places + core_->options.coordinator_places));
+}
+
+Error ParticipantHandle::NoPlace(const char* where, size_t places) const {
+  return core_->actor->stopped() ? ShuttingDown(name()) : QueueFull(where, places, name());
 }
 
 std::optional<Error> ParticipantHandle::WrongTarget(const Target& target) const {
@@ -55,22 +52,37 @@ void ParticipantHandle::CheckHealth(Done<Health> done) const {
   const absl::Duration since = absl::Nanoseconds(core_->busy_since.load());
   const bool stuck =
       since > absl::ZeroDuration() && core_->clock.MonotonicNow() - since > kBusyAfter;
-  if (stuck || health.mailbox_length >= core_->options.mailbox) {
+  Places::Place place = stuck ? nullptr : core_->client_places.Take();
+  if (place == nullptr) {
     health.busy = true;
     return done(health);
   }
   Push(HealthMessage{[health, done = std::move(done)](Result<Ok> alive) mutable {
-    done(alive.ok() ? Result<Health>(health) : Result<Health>(std::move(alive).error()));
-  }});
+                       done(alive.ok() ? Result<Health>(health)
+                                       : Result<Health>(std::move(alive).error()));
+                     },
+                     std::move(place)});
 }
 
 void ParticipantHandle::Execute(LocalCall call, Done<std::vector<StatementResult>> done) const {
+  Places::Place place = core_->client_places.Take();
+  if (place == nullptr) return done(NoPlace(kClients, core_->options.client_places));
   Push(LocalMessage{std::move(call.statements), core_->clock.MonotonicNow() + call.timeout,
-                    std::move(done)});
+                    std::move(done), std::move(place)});
 }
 
 void ParticipantHandle::Query(QueryCall call, Done<QueryRows> done) const {
-  core_->readers.Submit(std::move(call), std::move(done));
+  Places::Place place = core_->client_places.Take();
+  if (place == nullptr) return done(NoPlace(kClients, core_->options.client_places));
+  core_->readers.Submit(std::move(call), Asker::kClient, std::move(place), std::move(done));
+}
+
+void ParticipantHandle::QueryOfCoordinator(QueryCall call, Done<QueryRows> done) const {
+  Places::Place place = core_->coordinator_reads.Take();
+  if (place == nullptr) {
+    return done(NoPlace("queue of the coordinator's reads", core_->options.coordinator_reads));
+  }
+  core_->readers.Submit(std::move(call), Asker::kCoordinator, std::move(place), std::move(done));
 }
 
 void ParticipantHandle::Prepare(PrepareCall call, Done<Votes> done) const {
@@ -99,13 +111,13 @@ void ParticipantHandle::Read(ReadCall call, Done<QueryRows> done) const {
   const RoundId least = call.query.least_round;
   if (report.identified && call.target.term == report.term && least.term() <= report.term &&
       least.value() >= 0) {
-    return Query(std::move(call.query), std::move(done));
+    return QueryOfCoordinator(std::move(call.query), std::move(done));
   }
   ReadTermMessage message{call.target.term, least, nullptr};
   message.done = [handle = *this, query = std::move(call.query),
                   done = std::move(done)](Result<Ok> admitted) mutable {
     if (!admitted.ok()) return done(std::move(admitted).error());
-    handle.Query(std::move(query), std::move(done));
+    handle.QueryOfCoordinator(std::move(query), std::move(done));
   };
   Push(std::move(message));
 }

@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_PARTICIPANT_HANDLE_H_
 #define LOCKSTEP_PARTICIPANT_HANDLE_H_
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,7 +21,7 @@ struct Core;
 
 // A name for one participant of this process; cheap to copy. Any thread; no call blocks. Each
 // answers exactly once: on the actor's or a reader's thread, or inside the call when it is refused.
-// Local transactions and health checks have the mailbox's ordinary places (QUEUE_FULL); calls of
+// Local transactions, queries and health checks share the clients' places (QUEUE_FULL); calls of
 // two-phase commit have places of their own. After Participant::Stop everything answers
 // SHUTTING_DOWN.
 class ParticipantHandle {
@@ -50,6 +51,8 @@ class ParticipantHandle {
 
  private:
   std::optional<Error> WrongTarget(const Target& target) const;
+  Error NoPlace(const char* where, size_t places) const;
+  void QueryOfCoordinator(QueryCall call, Done<QueryRows> done) const;
   template <typename TheMessage>
   void Push(TheMessage message) const;
 

@@ -9,14 +9,6 @@
 
 namespace lockstep::participant {
 
-void LocalQueue::Add(LocalMessage message) {
-  if (waiting_.size() >= options_.waiting_locals) {
-    message.done(QueueFull("queue of local transactions", options_.waiting_locals, options_.name));
-    return;
-  }
-  waiting_.push_back(std::move(message));
-}
-
 void LocalQueue::Expire() {
   const absl::Duration now = clock_.MonotonicNow();
   const auto over = [now](const LocalMessage& message) { return message.deadline <= now; };
@@ -59,6 +51,7 @@ LocalQueue::Group LocalQueue::TakeGroup() {
   const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(size);
   Group group(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
   waiting_.erase(waiting_.begin(), end);
+  for (LocalMessage& message : group) message.place.reset();
   return group;
 }
 

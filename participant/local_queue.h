@@ -6,6 +6,7 @@
 #include <deque>
 #include <optional>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -25,8 +26,7 @@ class LocalQueue {
   LocalQueue(const EngineOptions& options, const Clock& clock, uint64_t seed)
       : options_(options), clock_(clock), seeds_(seed) {}
 
-  // Answers QUEUE_FULL when there is no place left.
-  void Add(LocalMessage message);
+  void Add(LocalMessage message) { waiting_.push_back(std::move(message)); }
   bool empty() const { return waiting_.empty(); }
   // Answers those whose time is over.
   void Expire();

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "common/value.h"
 #include "participant/calls.h"
+#include "participant/places.h"
 
 namespace lockstep::participant {
 
@@ -35,13 +36,16 @@ struct ReadTermMessage {
   RoundId least_round;
   Done<Ok> done;
 };
+// A client's; `place` is given back when it begins to run.
 struct LocalMessage {
   std::vector<Statement> statements;
   absl::Duration deadline;
   Done<std::vector<StatementResult>> done;
+  Places::Place place = nullptr;
 };
 struct HealthMessage {
   Done<Ok> done;
+  Places::Place place = nullptr;
 };
 
 using Message = std::variant<PrepareMessage, CommitMessage, RollbackMessage, FenceMessage,

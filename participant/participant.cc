@@ -11,7 +11,6 @@ ReaderPoolOptions ReadersOf(const ParticipantOptions& options) {
   ReaderPoolOptions readers;
   readers.name = options.engine.name;
   readers.readers = options.engine.readers;
-  readers.waiting = options.waiting_queries;
   readers.limits = options.engine.execution;
   readers.limits.statement_budget = options.query_budget;
   return readers;
@@ -22,6 +21,8 @@ ReaderPoolOptions ReadersOf(const ParticipantOptions& options) {
 internal::Core::Core(ParticipantOptions its_options, const Clock* its_clock)
     : options(std::move(its_options)),
       clock(*its_clock),
+      client_places(options.client_places),
+      coordinator_reads(options.coordinator_reads),
       readers(its_clock, ReadersOf(options)),
       engine(options.engine, its_clock, &board, &readers) {}
 
@@ -38,7 +39,7 @@ absl::StatusOr<std::unique_ptr<Participant>> Participant::Start(ParticipantOptio
     its->busy_since.store(0);
   };
   core->actor = std::make_unique<Actor<Message>>(
-      "writer", core->options.mailbox, core->options.reserved,
+      "writer", core->options.client_places, core->options.coordinator_places,
       [its, work](std::vector<Message>& batch) { work([&] { its->engine.Handle(batch); }); },
       core->engine.NextWake(), [its, work] { work([&] { its->engine.Idle(); }); });
   core->actor_is_set.count_down();

@@ -11,11 +11,12 @@ namespace lockstep::participant {
 
 struct ParticipantOptions {
   EngineOptions engine;
-  // Places of the mailbox: those of clients, and those that only the coordinator's calls may take.
-  size_t mailbox = 2000;
-  size_t reserved = 64;
-  // Queries that wait for their version or a free connection.
-  size_t waiting_queries = 1000;
+  // Calls of clients that may wait: for the actor, a prepared round, a version or a connection.
+  size_t client_places = 2000;
+  // What the coordinator has for itself: places of the mailbox, and of reads that wait. It has no
+  // more than so many of them under way.
+  size_t coordinator_places = 64;
+  size_t coordinator_reads = 8000;
   absl::Duration query_budget = absl::Seconds(5);
 };
 

@@ -1,5 +1,6 @@
 #include "participant/participant_service.h"
 
+#include <limits>
 #include <utility>
 
 #include "common/rpc/convert.h"
@@ -129,7 +130,9 @@ void AddParticipantService(const ParticipantHandle& handle, const rpc::RequestLi
                            rpc::Server* server) {
   auto* service = server->Add<v1::ParticipantService>();
   const auto edge = std::make_shared<const Edge>(handle, limits);
-  const rpc::MethodOptions options;
+  rpc::MethodOptions options;
+  // The participant refuses what it has no place for.
+  options.max_in_flight = std::numeric_limits<int>::max();
   server->Handle(service, &Service::RequestCheckHealth, "CheckHealth", options,
                  rpc::Handler<v1::CheckHealthRequest, v1::CheckHealthResponse>(
                      [edge](HealthCall call) { edge->CheckHealth(std::move(call)); }));

@@ -16,6 +16,8 @@ namespace {
 // A query that was about to start when it was to be interrupted is told again after this long.
 constexpr std::chrono::milliseconds kInterruptAgain{10};
 
+Asker Other(Asker asker) { return asker == Asker::kClient ? Asker::kCoordinator : Asker::kClient; }
+
 QueryRows RowsOf(QueryAnswer&& answer) {
   QueryRows rows;
   rows.columns = std::move(answer.result.columns);
@@ -84,36 +86,55 @@ void ReaderPool::SetVisible(RoundId round) {
     visible_ = std::max(visible_, round);
     const auto end = waiting_.upper_bound(visible_);
     for (auto it = waiting_.begin(); it != end; it = waiting_.erase(it)) {
-      ready_.push_back(std::move(it->second));
+      Ready(it->second.asker).push_back(std::move(it->second));
       any = true;
     }
   }
   if (any) work_.notify_all();
 }
 
-void ReaderPool::Submit(QueryCall call, Done<QueryRows> done) {
-  std::optional<Error> refusal;
+void ReaderPool::Submit(QueryCall call, Asker asker, Places::Place place, Done<QueryRows> done) {
+  bool taken = false;
   {
     std::lock_guard lock(mutex_);
-    if (stopping_) {
-      refusal = ShuttingDown(options_.name);
-    } else if (ready_.size() + waiting_.size() >= options_.waiting) {
-      refusal = QueueFull("queue of queries", options_.waiting, options_.name);
-    } else {
-      Task task{std::move(call), clock_.MonotonicNow() + call.timeout, std::move(done)};
+    if (!stopping_) {
+      taken = true;
+      Task task{std::move(call), clock_.MonotonicNow() + call.timeout, std::move(done), asker,
+                std::move(place)};
       if (task.call.least_round <= visible_) {
-        ready_.push_back(std::move(task));
+        Ready(asker).push_back(std::move(task));
       } else {
         const RoundId round = task.call.least_round;
         waiting_.emplace(round, std::move(task));
       }
     }
   }
-  if (refusal) {
-    done(*refusal);
-  } else {
-    work_.notify_one();
+  if (!taken) return done(ShuttingDown(options_.name));
+  work_.notify_one();
+}
+
+void ReaderPool::Hold() {
+  std::lock_guard lock(mutex_);
+  held_ = true;
+}
+
+void ReaderPool::Release() {
+  {
+    std::lock_guard lock(mutex_);
+    held_ = false;
   }
+  work_.notify_all();
+}
+
+bool ReaderPool::idle() const {
+  std::lock_guard lock(mutex_);
+  return running_ == 0;
+}
+
+void ReaderPool::InterruptHeld() {
+  std::lock_guard lock(mutex_);
+  LOCKSTEP_CHECK(held_, "what is interrupted would begin again at once");
+  Interrupt();
 }
 
 void ReaderPool::Stop() {
@@ -122,10 +143,10 @@ void ReaderPool::Stop() {
     std::lock_guard lock(mutex_);
     if (stopping_) return;
     stopping_ = true;
-    refused = std::move(ready_);
-    for (auto& [round, task] : waiting_) refused.push_back(std::move(task));
-    ready_.clear();
-    waiting_.clear();
+    for (std::deque<Task>& ready : ready_) {
+      for (Task& task : std::exchange(ready, {})) refused.push_back(std::move(task));
+    }
+    for (auto& [round, task] : std::exchange(waiting_, {})) refused.push_back(std::move(task));
     Interrupt();
   }
   work_.notify_all();
@@ -150,7 +171,7 @@ void ReaderPool::Work(size_t index) {
         task.done(WaitedTooLong("its version or for a free connection", options_.name));
       }
       lock.lock();
-    } else if (!ready_.empty() && !closing_ && reader.connection != nullptr) {
+    } else if (AnyReady() && !held_ && !closing_ && reader.connection != nullptr) {
       RunOne(&lock, index);
     } else if (const std::optional<absl::Duration> deadline = NextDeadline()) {
       const absl::Duration left = *deadline - clock_.MonotonicNow();
@@ -163,17 +184,32 @@ void ReaderPool::Work(size_t index) {
   readers_[index].connection.reset();
 }
 
+bool ReaderPool::AnyReady() const {
+  return std::any_of(ready_.begin(), ready_.end(),
+                     [](const auto& ready) { return !ready.empty(); });
+}
+
+ReaderPool::Task ReaderPool::TakeReady() {
+  const Asker turn = Ready(next_).empty() ? Other(next_) : next_;
+  next_ = Other(turn);
+  Task task = std::move(Ready(turn).front());
+  Ready(turn).pop_front();
+  task.place.reset();
+  return task;
+}
+
 void ReaderPool::RunOne(std::unique_lock<std::mutex>* lock, size_t index) {
-  Task task = std::move(ready_.front());
-  ready_.pop_front();
+  Task task = TakeReady();
+  ++running_;
   // Only this thread takes its reader away, so both pointers hold without the lock.
   QueryRunner* runner = readers_[index].runner.get();
   lock->unlock();
   Result<QueryRows> result = RunQuery(runner, task);
   lock->lock();
+  --running_;
   const bool interrupted = !result.ok() && result.error().reason == Reason::kNotReady;
-  if (interrupted && closing_ && !stopping_) {
-    ready_.push_front(std::move(task));
+  if (interrupted && (closing_ || held_) && !stopping_) {
+    Ready(task.asker).push_front(std::move(task));
     return;
   }
   const bool stopped = interrupted && stopping_;
@@ -200,7 +236,7 @@ Result<QueryRows> ReaderPool::RunQuery(QueryRunner* runner, const Task& task) co
 }
 
 bool ReaderPool::TakeExpired(std::vector<Task>* expired) {
-  if (waiting_.empty() && ready_.empty()) return false;
+  if (waiting_.empty() && !AnyReady()) return false;
   const absl::Duration now = clock_.MonotonicNow();
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     if (it->second.deadline <= now) {
@@ -210,12 +246,14 @@ bool ReaderPool::TakeExpired(std::vector<Task>* expired) {
       ++it;
     }
   }
-  for (auto it = ready_.begin(); it != ready_.end();) {
-    if (it->deadline <= now) {
-      expired->push_back(std::move(*it));
-      it = ready_.erase(it);
-    } else {
-      ++it;
+  for (std::deque<Task>& ready : ready_) {
+    for (auto it = ready.begin(); it != ready.end();) {
+      if (it->deadline <= now) {
+        expired->push_back(std::move(*it));
+        it = ready.erase(it);
+      } else {
+        ++it;
+      }
     }
   }
   return !expired->empty();
@@ -223,10 +261,11 @@ bool ReaderPool::TakeExpired(std::vector<Task>* expired) {
 
 std::optional<absl::Duration> ReaderPool::NextDeadline() const {
   std::optional<absl::Duration> next;
-  for (const auto& [round, task] : waiting_) {
+  const auto earlier = [&next](const Task& task) {
     next = next ? std::min(*next, task.deadline) : task.deadline;
-  }
-  for (const Task& task : ready_) next = next ? std::min(*next, task.deadline) : task.deadline;
+  };
+  for (const auto& [round, task] : waiting_) earlier(task);
+  for (const std::deque<Task>& ready : ready_) std::for_each(ready.begin(), ready.end(), earlier);
   return next;
 }
 

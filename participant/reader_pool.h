@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_PARTICIPANT_READER_POOL_H_
 #define LOCKSTEP_PARTICIPANT_READER_POOL_H_
 
+#include <array>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -17,15 +18,18 @@
 #include "participant/calls.h"
 #include "participant/execution/query_runner.h"
 #include "participant/node_report.h"
+#include "participant/places.h"
 
 namespace lockstep::participant {
 
 struct ReaderPoolOptions {
   NodeIdentity name;
   int readers = 4;
-  size_t waiting = 1000;
   ExecutionLimits limits;
 };
+
+// Who asks a query. One of each in turn gets a connection that is free.
+enum class Asker { kClient, kCoordinator };
 
 // Runs each query once its round is visible, or answers TIMEOUT. Nothing is polled: commits move
 // queries from waiting to ready. Thread-safe, where no thread is named; answers come on the
@@ -48,8 +52,17 @@ class ReaderPool {
   // Lets go those that wait for `round` or an earlier one.
   void SetVisible(RoundId round);
 
-  // Answers QUEUE_FULL when too many wait, SHUTTING_DOWN after Stop.
-  void Submit(QueryCall call, Done<QueryRows> done);
+  // `place` is given back when it begins to run. Answers SHUTTING_DOWN after Stop.
+  void Submit(QueryCall call, Asker asker, Places::Place place, Done<QueryRows> done);
+
+  // Lets no query begin until Release; those that run go on. The actor's thread.
+  void Hold();
+  void Release();
+  // Whether none runs.
+  bool idle() const;
+  // While it is held: ends what runs, to run again from its beginning after Release. The actor's
+  // thread.
+  void InterruptHeld();
 
   // Interrupts what runs, refuses what waits, joins the threads. One thread, once.
   void Stop();
@@ -59,6 +72,8 @@ class ReaderPool {
     QueryCall call;
     absl::Duration deadline;
     Done<QueryRows> done;
+    Asker asker = Asker::kClient;
+    Places::Place place = nullptr;
   };
   struct Reader {
     std::unique_ptr<sqlite::Connection> connection;  // outlives the runner
@@ -66,6 +81,9 @@ class ReaderPool {
   };
 
   void Work(size_t index);
+  std::deque<Task>& Ready(Asker asker) { return ready_[static_cast<size_t>(asker)]; }
+  bool AnyReady() const;
+  Task TakeReady();
   bool TakeExpired(std::vector<Task>* expired);
   void RunOne(std::unique_lock<std::mutex>* lock, size_t index);
   Result<QueryRows> RunQuery(QueryRunner* runner, const Task& task) const;
@@ -75,10 +93,13 @@ class ReaderPool {
   const ReaderPoolOptions options_;
   const Clock& clock_;
 
-  std::mutex mutex_;  // guards what follows, up to the threads
+  mutable std::mutex mutex_;  // guards what follows, up to the threads
   std::condition_variable work_;
   std::condition_variable closed_;
-  std::deque<Task> ready_;
+  std::array<std::deque<Task>, 2> ready_;  // by Asker
+  Asker next_ = Asker::kCoordinator;       // whose turn it is
+  int running_ = 0;
+  bool held_ = false;
   std::multimap<RoundId, Task> waiting_;  // by the round that they wait for
   RoundId visible_;
   std::vector<Reader> readers_;  // by thread; empty while it has no connection

@@ -34,7 +34,8 @@ size_t BytesOf(const BranchVote& vote) {
 bool RanOutOfResources(const BranchVote& vote) {
   if (vote.kind == VoteKind::kYes || !vote.error || !vote.error->sqlite_code) return false;
   const int code = *vote.error->sqlite_code;
-  return code == sqlite::kFull || code == sqlite::kNoMemory || code == sqlite::kIoError;
+  return code == sqlite::kFull || code == sqlite::kNoMemory ||
+         vote.error->sqlite_extended_code == sqlite::kIoErrorNoMemory;
 }
 
 std::string WhyNot(const BranchVote& vote) { return vote.error ? vote.error->message : "deferred"; }

@@ -1,4 +1,5 @@
 #include "participant/settings.h"
+#include "participant/checkpointer.h"
 
 namespace lockstep::participant {
 namespace {
@@ -9,17 +10,17 @@ constexpr int64_t kGiB = 1 << 30;
 
 void DeclareLimits(Settings* settings, config::Schema* schema) {
   ExecutionLimits& execution = settings->options.engine.execution;
-  schema->ByteSize("max_request_bytes", &settings->request_bytes, kKiB, kGiB,
+  schema->ByteSize("max_request_bytes", &settings->request_bytes, kKiB, rpc::kHighestLimitBytes,
                    "the largest request of a client");
   schema->Int("max_statements", &settings->request.statements, 1, 100'000,
               "the most statements of a transaction");
   schema->ByteSize("max_sql_bytes", &settings->sql_bytes, 100, 16 * kMiB,
                    "the longest SQL text of a statement");
-  schema->ByteSize("max_value_bytes", &settings->value_bytes, kKiB, kGiB,
+  schema->ByteSize("max_value_bytes", &settings->value_bytes, kKiB, rpc::kHighestLimitBytes,
                    "the largest value of a parameter");
   schema->Int("max_result_rows", &execution.max_rows, 1, 100'000'000,
               "the most rows that a statement may return");
-  schema->ByteSize("max_result_bytes", &execution.max_result_bytes, kKiB, kGiB,
+  schema->ByteSize("max_result_bytes", &execution.max_result_bytes, kKiB, rpc::kHighestLimitBytes,
                    "the largest result of a transaction or query");
   schema->ByteSize("max_changed_bytes", &execution.max_changed_bytes, kMiB, 64 * kGiB,
                    "changed pages of one transaction, which stay in memory until it ends");
@@ -43,7 +44,7 @@ void DeclareRounds(Settings* settings, config::Schema* schema) {
                    "the statements of one round; the space for them is taken at the first start");
   schema->ByteSize("round_changed_bytes", &round.cache_bytes, kMiB, 64 * kGiB,
                    "changed pages of one round; what does not fit moves to the next round");
-  schema->ByteSize("round_answer_bytes", &settings->answer_bytes, kMiB, 256 * kMiB,
+  schema->ByteSize("round_answer_bytes", &settings->answer_bytes, kMiB, rpc::kHighestLimitBytes,
                    "result rows of one round; what does not fit moves to the next round");
   schema->Int("queue_places", &settings->queue_places, 1, 1'000'000,
               "calls of clients that may wait; more are refused");
@@ -59,7 +60,7 @@ Settings::Settings()
       value_bytes(static_cast<int64_t>(request.value_bytes)),
       round_bytes(static_cast<int64_t>(options.engine.round.record_bytes)),
       answer_bytes(static_cast<int64_t>(options.engine.round.answer_bytes)),
-      queue_places(static_cast<int>(options.mailbox)) {
+      queue_places(static_cast<int>(options.client_places)) {
   server.listen = "127.0.0.1:7401";
 }
 
@@ -83,11 +84,9 @@ void Complete(Settings* settings) {
   request.value_bytes = static_cast<size_t>(settings->value_bytes);
 
   ParticipantOptions& options = settings->options;
-  options.mailbox = static_cast<size_t>(settings->queue_places);
-  options.waiting_queries = options.mailbox;
+  options.client_places = static_cast<size_t>(settings->queue_places);
 
   EngineOptions& engine = options.engine;
-  engine.waiting_locals = options.mailbox;
   engine.standalone = settings->standalone;
   engine.name = {settings->server.cluster_id, settings->node_id, settings->database,
                  settings->role == "MASTER" ? NodeRole::kMaster : NodeRole::kBackup};

@@ -1,5 +1,6 @@
 #include "participant/two_phase_commit_service.h"
 
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -169,6 +170,9 @@ void AddTwoPhaseCommitService(const ParticipantHandle& handle, const rpc::Reques
   auto* service = server->Add<v1::TwoPhaseCommitService>();
   const auto edge = std::make_shared<const Edge>(handle, limits, record_bytes);
   const rpc::MethodOptions options;
+  rpc::MethodOptions reads;
+  // The participant refuses what it has no place for.
+  reads.max_in_flight = std::numeric_limits<int>::max();
   server->Handle(service, &Service::RequestPrepare, "Prepare", options,
                  rpc::Handler<v1::PrepareRequest, v1::PrepareResponse>(
                      [edge](Edge::PrepareRpc call) { edge->Prepare(std::move(call)); }));
@@ -184,7 +188,7 @@ void AddTwoPhaseCommitService(const ParticipantHandle& handle, const rpc::Reques
   server->Handle(service, &Service::RequestStatus, "Status", options,
                  rpc::Handler<v1::StatusRequest, v1::StatusResponse>(
                      [edge](Edge::StatusRpc call) { edge->Status(std::move(call)); }));
-  server->Handle(service, &Service::RequestRead, "Read", options,
+  server->Handle(service, &Service::RequestRead, "Read", reads,
                  rpc::Handler<v1::ReadRequest, v1::ReadResponse>(
                      [edge](Edge::ReadRpc call) { edge->Read(std::move(call)); }));
 }

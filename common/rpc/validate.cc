@@ -6,10 +6,13 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "common/rpc/channel.h"
 #include "common/rpc/convert.h"
 
 namespace lockstep::rpc {
 namespace {
+
+static_assert(2 * kHighestLimitBytes <= kMaxInternalBytes);
 
 // Where in a request something is. The path is made only for what is wrong: one for every value of
 // every request would cost more than the checks.

@@ -6,6 +6,7 @@
 #define LOCKSTEP_COMMON_RPC_VALIDATE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,10 @@
 #include "lockstep/v1/two_phase_commit.pb.h"
 
 namespace lockstep::rpc {
+
+// The highest limit of a request, a value in it or an answer: a round has to carry at least one,
+// and takes what the servers of a cluster send each other.
+inline constexpr int64_t kHighestLimitBytes = int64_t{256} << 20;
 
 struct RequestLimits {
   int statements = 1000;  // of a transaction

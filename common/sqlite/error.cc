@@ -16,6 +16,7 @@ static_assert(kRowReady == SQLITE_ROW && kDone == SQLITE_DONE && kRange == SQLIT
 static_assert(kConstraintCommitHook == SQLITE_CONSTRAINT_COMMITHOOK);
 static_assert(kConstraintForeignKey == SQLITE_CONSTRAINT_FOREIGNKEY);
 static_assert(kCorruptVirtualTable == SQLITE_CORRUPT_VTAB);
+static_assert(kIoErrorNoMemory == SQLITE_IOERR_NOMEM);
 
 // The payload is "<extended code> <message>".
 constexpr char kPayloadUrl[] = "lockstep/sqlite";
@@ -51,6 +52,12 @@ absl::StatusCode StatusCodeOf(int code) {
 }
 
 }  // namespace
+
+bool IsDamage(int extended_code) {
+  if (extended_code == kCorruptVirtualTable || extended_code == kIoErrorNoMemory) return false;
+  const int code = extended_code & 0xff;
+  return code == kIoError || code == kCorrupt || code == kNotADatabase || code == kCannotOpen;
+}
 
 SqliteError SqliteError::Of(sqlite3* db) {
   SqliteError error;

@@ -25,6 +25,7 @@ enum Code : int {
   kCorrupt = 11,
   kFull = 13,
   kCannotOpen = 14,
+  kProtocol = 15,
   kSchema = 17,
   kTooBig = 18,
   kConstraint = 19,
@@ -41,6 +42,15 @@ enum Code : int {
 inline constexpr int kConstraintCommitHook = 531;
 inline constexpr int kConstraintForeignKey = 787;
 inline constexpr int kCorruptVirtualTable = 267;
+inline constexpr int kIoErrorNoMemory = 3082;
+
+// Whether an extended code says that a file, or the disk under it, is damaged or in an unknown
+// state. Out of space, out of memory, and what a virtual table makes of a client's own data are not
+// that.
+bool IsDamage(int extended_code);
+// What a person has to do then, for the end of a message.
+inline constexpr char kKeepACopy[] =
+    "; keep a copy of the whole data_dir before anything is started on it again";
 
 // An error of SQLite, by value. `message` is SQLite's own and may be invalid UTF-8, since it quotes
 // names and SQL.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/sqlite/error.h"
 
 namespace lockstep::sqlite {
 namespace {
@@ -19,7 +20,7 @@ absl::Status ToStatus(int code, const char* what, const std::string& path) {
       absl::StrCat("cannot ", what, " ", path.c_str(), ": ", sqlite3_errstr(code), " (", code, ")");
   if ((code & 0xff) == SQLITE_FULL) return absl::ResourceExhaustedError(message);
   if ((code & 0xff) == SQLITE_CANTOPEN) return absl::NotFoundError(message);
-  return absl::UnavailableError(message);
+  return IsDamage(code) ? absl::DataLossError(message) : absl::UnavailableError(message);
 }
 
 absl::StatusOr<sqlite3_vfs*> FindVfs(const std::string& name) {

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/sqlite/error.h"
 
 namespace lockstep::sqlite {
 namespace {
@@ -20,6 +21,21 @@ struct alignas(8) TwoPhaseFile {
 TwoPhaseFile* Self(sqlite3_file* file) { return reinterpret_cast<TwoPhaseFile*>(file); }
 sqlite3_file* Base(sqlite3_file* file) { return reinterpret_cast<sqlite3_file*>(Self(file) + 1); }
 
+const char* NameOf(Kind kind) {
+  if (kind == Kind::kOther) return "another file";
+  return kind == Kind::kWal ? "the WAL" : "the database";
+}
+
+// After an I/O error what the file holds is unknown until a start has read it again.
+int Judged(sqlite3_file* file, const char* doing, int code) {
+  if (IsDamage(code) && code != SQLITE_IOERR_SHORT_READ) {
+    const TwoPhaseFile* self = Self(file);
+    self->state->Fatal(absl::StrCat("cannot ", doing, " ", NameOf(self->kind), ": ",
+                                    sqlite3_errstr(code), " (", code, ")", kKeepACopy));
+  }
+  return code;
+}
+
 int Close(sqlite3_file* file) {
   TwoPhaseFile* self = Self(file);
   if (self->kind == Kind::kWal && self->is_writer) self->state->writer_wal = nullptr;
@@ -28,13 +44,13 @@ int Close(sqlite3_file* file) {
 }
 
 int Read(sqlite3_file* file, void* bytes, int size, sqlite3_int64 offset) {
-  return Base(file)->pMethods->xRead(Base(file), bytes, size, offset);
+  return Judged(file, "read", Base(file)->pMethods->xRead(Base(file), bytes, size, offset));
 }
 
 int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
   TwoPhaseFile* self = Self(file);
   if (self->kind != Kind::kWal) {
-    return Base(file)->pMethods->xWrite(Base(file), bytes, size, offset);
+    return Judged(file, "write", Base(file)->pMethods->xWrite(Base(file), bytes, size, offset));
   }
   WalWriter& writer = self->state->wal_writer;
   const bool armed = writer.arming() != WalWriter::Arming::kNone;
@@ -43,7 +59,8 @@ int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset)
     self->state->Fatal("the WAL was written outside an armed COMMIT");
     return SQLITE_IOERR_WRITE;
   }
-  return writer.Write(Base(file), static_cast<const char*>(bytes), size, offset);
+  return Judged(file, "write",
+                writer.Write(Base(file), static_cast<const char*>(bytes), size, offset));
 }
 
 int Truncate(sqlite3_file* file, sqlite3_int64 size) {
@@ -57,7 +74,7 @@ int Sync(sqlite3_file* file, int flags) {
   const bool is_wal = self->kind == Kind::kWal && self->is_writer;
   if (is_wal) {
     const int code = self->state->wal_writer.Flush(Base(file));
-    if (code != SQLITE_OK) return code;
+    if (code != SQLITE_OK) return Judged(file, "write", code);
   }
   if (!self->state->sync) return SQLITE_OK;
   const int code = Base(file)->pMethods->xSync(Base(file), flags);

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/sqlite/error.h"
 #include "common/sqlite/file.h"
 #include "common/sqlite/two_phase_file.h"
 #include "common/sqlite/wal_format.h"
@@ -185,6 +186,7 @@ absl::Status Shim::WriteWal(int64_t offset, std::string_view bytes) {
   if (code == SQLITE_OK) return absl::OkStatus();
   const std::string message =
       absl::StrCat("cannot write to the WAL: ", sqlite3_errstr(code), " (", code, ")");
+  if (IsDamage(code)) state_.Fatal(absl::StrCat(message, kKeepACopy));
   return (code & 0xff) == SQLITE_FULL ? absl::ResourceExhaustedError(message)
                                       : absl::UnavailableError(message);
 }

@@ -22,10 +22,9 @@ constexpr char kReadSchema[] =
 
 // How a status of the executor's own statements looks to a caller.
 FailurePtr FailureOfStatus(const absl::Status& status) {
-  if (const auto error = sqlite::SqliteError::FromStatus(status)) {
-    return FailureOf(*error, Phase::kStep);
-  }
-  return MakeFailure(Reason::kInvariantBroken, std::string(status.message()));
+  const std::optional<sqlite::SqliteError> error = sqlite::SqliteError::FromStatus(status);
+  LOCKSTEP_CHECK(error.has_value(), std::string(status.message()));
+  return FailureOf(*error, Phase::kStep);
 }
 
 FailurePtr DeferredForeignKeyFailure() {
@@ -138,7 +137,7 @@ void BranchExecutor::Start(const Branch& branch, ExecutionMode mode, absl::Durat
   result_bytes_left_ = max_result_bytes_;
   schema_changed_ = false;
   const bool limited = mode == ExecutionMode::kFirst;
-  runner_.set_limited(limited);
+  runner_.SetLimited(limited);
   if (limited) {
     runner_.watchdog().Watch(now, deadline);
   } else {

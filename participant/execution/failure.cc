@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/check.h"
 #include "common/utf8.h"
 
 namespace lockstep::participant {
@@ -28,12 +29,10 @@ Reason ReasonOf(const sqlite::SqliteError& error) {
       return Reason::kStatementNotAllowed;
     case sqlite::kInterrupt:
     case sqlite::kBusy:
+    case sqlite::kProtocol:  // a reader met one change of the WAL after the other
       return Reason::kNotReady;
-    case sqlite::kIoError:
-    case sqlite::kCorrupt:
-    case sqlite::kNotADatabase:
-    case sqlite::kCannotOpen:
-      return Reason::kInvariantBroken;
+    case sqlite::kIoError:  // that of kIoErrorNoMemory: all others are damage
+      return Reason::kLimitExceeded;
     default:
       return Reason::kSqlInvalid;
   }
@@ -44,6 +43,7 @@ std::string AdviceFor(const sqlite::SqliteError& error) {
     case sqlite::kFull:
       return " (no space is left, or a table has used up its rowids)";
     case sqlite::kNoMemory:
+    case sqlite::kIoError:
       return " (the statement needs more memory than this node gives; make it smaller)";
     case sqlite::kTooBig:
       return " (make the values or the SQL text smaller)";
@@ -88,7 +88,14 @@ FailurePtr CheckGuard(const Guard& guard, int64_t rows) {
   return failure;
 }
 
+void StopIfDamaged(const sqlite::SqliteError& error) {
+  LOCKSTEP_CHECK(!sqlite::IsDamage(error.extended_code),
+                 absl::StrCat("the database is damaged: ", MakeValidUtf8(error.message),
+                              " (SQLite ", error.extended_code, ")", sqlite::kKeepACopy));
+}
+
 FailurePtr FailureOf(const sqlite::SqliteError& error, Phase phase) {
+  StopIfDamaged(error);
   const bool may_quote_values = phase == Phase::kStep && ReasonOf(error) == Reason::kSqlInvalid;
   FailurePtr failure = MakeFailure(
       ReasonOf(error), absl::StrCat(may_quote_values ? WithoutValues(error.message) : error.message,

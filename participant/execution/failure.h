@@ -24,7 +24,12 @@ FailurePtr CheckGuard(const Guard& guard, int64_t rows);
 // When SQLite failed: to tell names in its SQL from values of parameters in its message.
 enum class Phase { kPrepare, kStep };
 
+// Ends the process if the error says that the database is damaged: whatever is answered from it may
+// be wrong (INVARIANT_BROKEN in the API). Any thread.
+void StopIfDamaged(const sqlite::SqliteError& error);
+
 // By the table of reasons in the API. Not for kInterrupt and kAuth, of which only others know why.
+// StopIfDamaged comes first.
 FailurePtr FailureOf(const sqlite::SqliteError& error, Phase phase);
 
 }  // namespace lockstep::participant

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/check.h"
 #include "common/sqlite/sql_tokenizer.h"
 #include "participant/execution/statement_text.h"
 
@@ -77,7 +78,10 @@ Result<TableVersion> QueryRunner::GetVersion(const std::string& table, absl::Dur
 
 // The snapshot is taken by the first read, which is that of the applied round.
 FailurePtr QueryRunner::BeginAt(RoundId* round) {
-  if (begin_.Run().ok() && applied_round_.Step() == sqlite::StepResult::kRow) {
+  const absl::Status begun = begin_.Run();
+  const auto stepped = begun.ok() ? applied_round_.Step() : sqlite::StepResult::kFailed;
+  LOCKSTEP_CHECK(stepped != sqlite::StepResult::kDone, "Lockstep's own row is missing");
+  if (stepped == sqlite::StepResult::kRow) {
     *round = RoundId::FromValue(applied_round_.ColumnInt(0));
     applied_round_.Reset();
     return nullptr;
@@ -87,10 +91,14 @@ FailurePtr QueryRunner::BeginAt(RoundId* round) {
   return failure;
 }
 
-// An error of SQLite may have ended the transaction already.
+// An error of SQLite may have ended the transaction already. An Interrupt that came too late for
+// the query may end the COMMIT, which has to be: what stays open pins the WAL.
 FailurePtr QueryRunner::End() {
-  if (reader_->autocommit() || commit_.Run().ok()) return nullptr;
-  return FailureOf(reader_->LastError(), Phase::kStep);
+  while (!reader_->autocommit() && !commit_.Run().ok()) {
+    const sqlite::SqliteError error = reader_->LastError();
+    if (error.code != sqlite::kInterrupt) return FailureOf(error, Phase::kStep);
+  }
+  return nullptr;
 }
 
 FailurePtr QueryRunner::RunSelect(const Statement& statement, StatementResult* result) {

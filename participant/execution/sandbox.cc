@@ -54,9 +54,11 @@ bool IsOneOf(std::string_view name, const std::array<std::string_view, n>& names
 }
 
 // SQLite has limits of its own that these cannot exceed.
-int Clamp(int64_t limit) {
-  return static_cast<int>(std::min<int64_t>(limit, std::numeric_limits<int>::max()));
-}
+constexpr int kNoLimit = std::numeric_limits<int>::max();
+int Clamp(int64_t limit) { return static_cast<int>(std::min<int64_t>(limit, kNoLimit)); }
+
+// What was stored by default stays readable when the limit of new values is lowered.
+constexpr int64_t kLeastValueBytes = ExecutionLimits().max_value_bytes;
 
 absl::Status RestrictSwitches(sqlite::Connection* connection) {
   constexpr std::array<std::pair<Switch, bool>, 7> kSwitches = {{
@@ -78,9 +80,7 @@ absl::Status RestrictSwitches(sqlite::Connection* connection) {
 
 absl::Status Sandbox::Restrict(sqlite::Connection* connection, const ExecutionLimits& limits) {
   if (absl::Status status = RestrictSwitches(connection); !status.ok()) return status;
-  // A row has room for two of the largest values; SQLite's own statements for more than clients'.
-  connection->SetLimit(Limit::kLength, Clamp(2 * limits.max_value_bytes + (64 << 10)));
-  connection->SetLimit(Limit::kSqlLength, Clamp(10 * limits.max_sql_bytes));
+  SetValueLimit(connection, limits, true);
   connection->SetLimit(Limit::kAttached, 0);
   connection->SetLimit(Limit::kExpressionDepth, 500);
   connection->SetLimit(Limit::kCompoundSelect, 200);
@@ -91,6 +91,13 @@ absl::Status Sandbox::Restrict(sqlite::Connection* connection, const ExecutionLi
   connection->SetLimit(Limit::kLikePatternLength, 1'000);
   connection->SetLimit(Limit::kWorkerThreads, 0);
   return absl::OkStatus();
+}
+
+void Sandbox::SetValueLimit(sqlite::Connection* connection, const ExecutionLimits& limits,
+                            bool limited) {
+  // A row has room for two of the largest values.
+  const int64_t row = 2 * std::max(limits.max_value_bytes, kLeastValueBytes) + (64 << 10);
+  connection->SetLimit(Limit::kLength, limited ? Clamp(row) : kNoLimit);
 }
 
 FailurePtr Sandbox::Refusal() const {

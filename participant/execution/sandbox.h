@@ -27,8 +27,12 @@ enum StatementTag : uint32_t {
 // Thread: the connection's.
 class Sandbox final : public sqlite::Authorizer {
  public:
-  // Sets the switches and limits of a connection that clients' statements run on.
+  // Sets the switches and limits of a connection that clients' statements run on. The length of SQL
+  // is not limited: SQLite's own texts are longer than clients', and so is a schema that grew.
   static absl::Status Restrict(sqlite::Connection* connection, const ExecutionLimits& limits);
+  // Sets the limit of values and rows, or takes it off.
+  static void SetValueLimit(sqlite::Connection* connection, const ExecutionLimits& limits,
+                            bool limited);
 
   // Forgets what it saw of the statement before. `known_tags` is what is known of this one.
   void Arm(uint32_t known_tags) {

@@ -66,6 +66,12 @@ absl::Status StatementRunner::Install() {
   return absl::OkStatus();
 }
 
+void StatementRunner::SetLimited(bool limited) {
+  if (limited == limited_) return;
+  limited_ = limited;
+  Sandbox::SetValueLimit(connection_, limits_, limited);
+}
+
 void StatementRunner::Locate(Error* error) const {
   error->database = name_.database;
   error->node_id = name_.node_id;

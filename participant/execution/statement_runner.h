@@ -45,7 +45,7 @@ class StatementRunner {
   void ForgetStatements() { cache_.Clear(); }
 
   // Whether statements have to keep to the limits of texts and values; at first they have to.
-  void set_limited(bool limited) { limited_ = limited; }
+  void SetLimited(bool limited);
 
   Watchdog& watchdog() { return watchdog_; }
   // Says in fields and message where it happened.

@@ -41,6 +41,8 @@ struct StoreOptions {
   int64_t wal_reserve = 0;
   // Of a database that is made; ignored for one that exists.
   int page_size = 4096;
+  // What of the database the writer keeps in memory between transactions.
+  int64_t page_cache_bytes = int64_t{32} << 20;
 
   // The SQLite VFS that the files live on; tests give a simulated disk.
   std::string base_vfs = "unix";

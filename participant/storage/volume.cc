@@ -195,11 +195,13 @@ absl::Status Volume::TuneWriter() {
   }
   // cache_spill: SQLite 3.40 loses commits when ROLLBACK TO follows a spill (P0).
   // temp_store: a read-only root has no place for temporary files.
-  return writer->Exec(absl::StrCat(
-      options.faults.cache_spill ? "PRAGMA cache_size = 4; PRAGMA cache_spill = 1;"
-                                 : "PRAGMA cache_size = -32768; PRAGMA cache_spill = OFF;",
-      "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
-      "PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0;"));
+  return writer->Exec(
+      absl::StrCat(options.faults.cache_spill
+                       ? std::string("PRAGMA cache_size = 4; PRAGMA cache_spill = 1;")
+                       : absl::StrCat("PRAGMA cache_size = -", options.page_cache_bytes >> 10,
+                                      "; PRAGMA cache_spill = OFF;"),
+                   "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
+                   "PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0;"));
 }
 
 absl::Status Volume::SetUp() {

@@ -136,5 +136,49 @@ TEST(EngineLimitsTest, RowsBeyondTheRoundsLimitDeferTheRest) {
   EXPECT_EQ(TestNode::Letters(node->Prepare(Round(1), {rows, rows, rows})), "YYD");
 }
 
+class SmallMemoryTest : public testing::Test {
+ protected:
+  // The table is larger than both limits, and nothing of it in memory.
+  void Start(int64_t round_bytes, int64_t transaction_bytes) {
+    EngineOptions options = TestOptions(directory_.path());
+    {
+      auto node = StartNode(options);
+      for (int key = 1; key <= 20; ++key) ASSERT_TRUE(node->Execute({Filled(key)})->ok());
+    }
+    options.round.cache_bytes = round_bytes;
+    options.execution.max_changed_bytes = transaction_bytes;
+    node_ = std::make_unique<TestNode>(options);
+    ASSERT_TRUE(node_->Open().ok());
+  }
+  static std::string Filled(int key) {
+    return "INSERT INTO t VALUES(" + std::to_string(key) + ", zeroblob(200000))";
+  }
+  const Sql read_all_ = {"SELECT sum(instr(v, x'01')) FROM t"};
+
+  TestDirectory directory_;
+  std::unique_ptr<TestNode> node_;
+};
+
+TEST_F(SmallMemoryTest, WhatARoundOnlyReadsDoesNotCountAsChanged) {
+  Start(int64_t{1} << 20, int64_t{256} << 20);
+  EXPECT_EQ(
+      TestNode::Letters(node_->Prepare(Round(1), {read_all_, Insert(101), read_all_, Insert(102)})),
+      "YYYY");
+  EXPECT_TRUE(node_->Commit(Round(1)).ok());
+  Sql large = {Filled(201), Filled(202), Filled(203), Filled(204), Filled(205), Filled(206)};
+  EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(2), {Insert(103), large, Insert(104)})), "YYD");
+}
+
+TEST_F(SmallMemoryTest, WhatATransactionOnlyReadsDoesNotCountAsChanged) {
+  Start(int64_t{64} << 20, int64_t{1} << 20);
+  EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(1), {read_all_})), "Y");
+  EXPECT_TRUE(node_->Commit(Round(1)).ok());
+  Sql large = {Filled(201), Filled(202), Filled(203), Filled(204), Filled(205),
+               Filled(206), Filled(207), Filled(208), Filled(209)};
+  const Answer<Votes> votes = node_->Prepare(Round(2), {large});
+  ASSERT_EQ(TestNode::Letters(votes), "N");
+  EXPECT_EQ((*votes.result->value().votes)[0].error->reason, Reason::kLimitExceeded);
+}
+
 }  // namespace
 }  // namespace lockstep::participant

@@ -1,7 +1,10 @@
 // Syncs, checkpoints, the stop, and queries that wait.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <future>
+#include <thread>
 
 #include "participant/engine.h"
 #include "tests/participant/engine_fixture.h"
@@ -67,7 +70,8 @@ TEST_F(EngineTest, R21_AQueryWaitsForItsVersionAndIsWokenByTheCommit) {
   call.least_round = Round(1);
   call.timeout = absl::Seconds(30);
   node_->readers().Submit(
-      std::move(call), [&promise](Result<QueryRows> rows) { promise.set_value(std::move(rows)); });
+      std::move(call), Asker::kClient, nullptr,
+      [&promise](Result<QueryRows> rows) { promise.set_value(std::move(rows)); });
   node_->Prepare(Round(1), {Insert(1)});
   node_->Commit(Round(1));
   const Result<QueryRows> rows = promise.get_future().get();
@@ -92,11 +96,115 @@ TEST_F(EngineTest, AQueryThatRunsWhileTheFilesAreOpenedAnewIsRepeated) {
       "SELECT (SELECT count(*) FROM t), max(i) FROM n";
   call.timeout = absl::Seconds(60);
   restarted->readers().Submit(
-      std::move(call), [&promise](Result<QueryRows> rows) { promise.set_value(std::move(rows)); });
+      std::move(call), Asker::kClient, nullptr,
+      [&promise](Result<QueryRows> rows) { promise.set_value(std::move(rows)); });
   EXPECT_TRUE(restarted->Commit(Round(1)).ok());
   const Result<QueryRows> rows = promise.get_future().get();
   ASSERT_TRUE(rows.ok()) << rows.error().message;
   EXPECT_EQ(std::get<int64_t>(rows.value().rows[0][1]), 3000000);
+}
+
+constexpr char kEndless[] =
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+
+class WalBoundTest : public testing::Test {
+ protected:
+  WalBoundTest() {
+    EngineOptions options = TestOptions(directory_.path());
+    options.execution.statement_budget = absl::Seconds(60);
+    options.wal_limit_bytes = kLimit;
+    node_ = StartNode(options);
+  }
+  ~WalBoundTest() override {
+    go_on_ = false;
+    node_.reset();  // every query is answered by then
+  }
+
+  // Each query is asked again as soon as it is answered.
+  void KeepReading(const std::string& sql) {
+    QueryCall call;
+    call.select.sql = sql;
+    call.timeout = absl::Seconds(60);
+    node_->readers().Submit(std::move(call), Asker::kClient, nullptr,
+                            [this, sql](Result<QueryRows> rows) {
+                              answered_ += rows.ok() ? 1 : 0;
+                              if (go_on_) KeepReading(sql);
+                            });
+  }
+  std::future<Result<QueryRows>> Ask(const std::string& sql) {
+    auto promise = std::make_shared<std::promise<Result<QueryRows>>>();
+    QueryCall call;
+    call.select.sql = sql;
+    call.timeout = absl::Seconds(60);
+    node_->readers().Submit(
+        std::move(call), Asker::kClient, nullptr,
+        [promise](Result<QueryRows> rows) { promise->set_value(std::move(rows)); });
+    return promise->get_future();
+  }
+  void Write() {
+    // Other bytes each time: SQLite does not write what stays.
+    ASSERT_TRUE(node_->Execute({"REPLACE INTO t VALUES(1, randomblob(400000))"})->ok());
+  }
+  void WriteUntilReadersAreHeld() {
+    while (node_->Report().wal_bytes < kLimit) Write();
+    ASSERT_EQ(node_->engine().NextWake(), kDrainLook);
+  }
+
+  static constexpr int64_t kLimit = int64_t{6} << 20;
+  TestDirectory directory_;
+  std::unique_ptr<TestNode> node_;
+  std::atomic<bool> go_on_{true};
+  std::atomic<int> answered_{0};
+};
+
+TEST_F(WalBoundTest, P7_QueriesThatOverlapForEverDoNotKeepTheWalFromStartingOver) {
+  // Some tens of milliseconds each, so that there is always one.
+  const std::string sql =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) "
+      "SELECT max(i), (SELECT count(*) FROM t) FROM n";
+  KeepReading(sql);
+  KeepReading(sql);
+  int64_t written = 0;
+  int64_t largest = 0;
+  int64_t before = 0;
+  int restarts = 0;
+  while (written < 5 * kLimit) {
+    while (node_->engine().NextWake() == kDrainLook) node_->engine().Idle();
+    Write();
+    written += 400'000;
+    const int64_t now = node_->Report().wal_bytes;
+    restarts += now < before ? 1 : 0;
+    before = now;
+    largest = std::max(largest, now);
+  }
+  EXPECT_LT(largest, kLimit + kLimit / 4);
+  EXPECT_GE(restarts, 1);
+  EXPECT_GT(answered_, 0);
+}
+
+TEST_F(WalBoundTest, P7_AQueryThatDoesNotEndIsInterruptedAndBeginsAgain) {
+  std::future<Result<QueryRows>> endless = Ask(kEndless);
+  while (node_->readers().idle()) std::this_thread::yield();
+  WriteUntilReadersAreHeld();
+  node_->clock().Advance(kDrainReaders);
+  while (node_->engine().NextWake() == kDrainLook) node_->engine().Idle();
+  Write();
+  EXPECT_LT(node_->Report().wal_bytes, kLimit / 2);
+  while (node_->readers().idle()) std::this_thread::yield();
+  node_.reset();
+  EXPECT_EQ(endless.get().error().reason, Reason::kShuttingDown);
+}
+
+TEST_F(WalBoundTest, QueriesAreNotHeldForALongPreparedRound) {
+  std::future<Result<QueryRows>> endless = Ask(kEndless);
+  while (node_->readers().idle()) std::this_thread::yield();
+  WriteUntilReadersAreHeld();
+  std::future<Result<QueryRows>> held = Ask(kCount);
+  node_->Prepare(Round(1), {Insert(2)});
+  EXPECT_EQ(node_->engine().NextWake(), kDrainReaders);
+  node_->clock().Advance(kDrainReaders);
+  node_->engine().Idle();
+  EXPECT_TRUE(held.get().ok());
 }
 
 TEST_F(EngineTest, HealthRunsAStatementWhilePreparedToo) {

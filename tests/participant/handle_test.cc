@@ -7,6 +7,8 @@
 #include <future>
 #include <thread>
 
+#include "common/rpc/convert.h"
+#include "lockstep/v1/two_phase_commit.pb.h"
 #include "participant/participant.h"
 #include "tests/participant/test_node.h"
 
@@ -40,8 +42,8 @@ class HandleTest : public testing::Test {
     options_.engine = TestOptions(directory_.path());
     options_.engine.standalone = true;
     options_.engine.execution.statement_budget = absl::Milliseconds(400);
-    options_.mailbox = 4;
-    options_.reserved = 4;
+    options_.client_places = 4;
+    options_.coordinator_places = 4;
     Start();
   }
   void Start() {
@@ -92,6 +94,55 @@ TEST_F(HandleTest, AFullMailboxRefusesClientsAndNotTheCoordinator) {
   EXPECT_TRUE(fenced.Get().ok());
   participant_->Stop();
   EXPECT_EQ(answers.load(), kClients);
+}
+
+TEST_F(HandleTest, TheClientsPlacesCountWhateverTheirCallsWaitFor) {
+  ASSERT_TRUE(Execute({"CREATE TABLE t(k)"}).ok());
+  const ParticipantHandle handle = participant_->handle();
+  Waiter<Ok> fenced;
+  handle.Fence(FenceOf(1), fenced.Taker());
+  ASSERT_TRUE(fenced.Get().ok());
+  v1::PrepareRequest request;
+  request.add_branches()->add_operations()->add_statements()->set_sql("INSERT INTO t VALUES(1)");
+  PrepareCall prepare;
+  prepare.target = {"test", "node-1", 1};
+  prepare.round = Round(1);
+  prepare.body = RoundBody::Encode("test", "node-1", request, size_t{1} << 20);
+  prepare.branches = rpc::BranchesOf(&request);
+  Waiter<Votes> votes;
+  handle.Prepare(std::move(prepare), votes.Taker());
+  ASSERT_TRUE(votes.Get().ok());
+
+  // Two wait for the round to end, two for a version.
+  Waiter<std::vector<StatementResult>> locals[2];
+  for (auto& local : locals) handle.Execute(Statements({"SELECT 1"}), local.Taker());
+  const auto query = [](RoundId least) {
+    QueryCall call;
+    call.select.sql = "SELECT count(*) FROM t";
+    call.least_round = least;
+    call.timeout = absl::Seconds(30);
+    return call;
+  };
+  Waiter<QueryRows> queries[2];
+  for (auto& its : queries) handle.Query(query(Round(1)), its.Taker());
+
+  const Result<std::vector<StatementResult>> fifth = Execute({"SELECT 1"});
+  ASSERT_FALSE(fifth.ok());
+  EXPECT_EQ(fifth.error().reason, Reason::kQueueFull);
+  EXPECT_NE(fifth.error().message.find("4 places"), std::string::npos) << fifth.error().message;
+  Waiter<QueryRows> refused;
+  handle.Query(query(RoundId()), refused.Taker());
+  EXPECT_EQ(refused.Get().error().reason, Reason::kQueueFull);
+  // The coordinator's have places of their own.
+  Waiter<QueryRows> read;
+  handle.Read({{"test", "node-1", 1}, query(RoundId())}, read.Taker());
+  EXPECT_TRUE(read.Get().ok());
+  Waiter<Ok> committed;
+  handle.Commit({{"test", "node-1", 1}, Round(1), std::nullopt}, committed.Taker());
+  EXPECT_TRUE(committed.Get().ok());
+  for (auto& local : locals) EXPECT_TRUE(local.Get().ok());
+  for (auto& its : queries) EXPECT_TRUE(its.Get().ok());
+  EXPECT_TRUE(Execute({"SELECT 1"}).ok());
 }
 
 TEST_F(HandleTest, EveryCallIsAnsweredThoughTheNodeStops) {

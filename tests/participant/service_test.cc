@@ -14,11 +14,15 @@
 namespace lockstep::participant {
 namespace {
 
+// More than a method of a server takes by itself.
+constexpr int kClientPlaces = 1100;
+
 class ServiceTest : public testing::Test {
  protected:
   ServiceTest() : server_(rpc::ServerOptions{.address = "127.0.0.1:0"}) {
     ParticipantOptions options;
     options.engine = TestOptions(directory_.path());
+    options.client_places = kClientPlaces;
     auto started = Participant::Start(options, &clock_);
     EXPECT_TRUE(started.ok()) << started.status();
     participant_ = *std::move(started);
@@ -179,6 +183,37 @@ TEST_F(ServiceTest, HealthTellsTheNodesState) {
   EXPECT_EQ(health.role(), v1::ROLE_MASTER);
   EXPECT_FALSE(health.busy());
   EXPECT_GT(health.syncs(), 0);
+}
+
+TEST_F(ServiceTest, AsManyCallsOfClientsMayWaitAsThereArePlaces) {
+  struct Pending {
+    grpc::ClientContext context;
+    v1::ParticipantServiceQueryResponse response;
+    grpc::Status status;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<v1::ParticipantServiceQueryResponse>> reader;
+  };
+  v1::ParticipantServiceQueryRequest request;
+  request.set_sql("SELECT 1");
+  request.set_min_version(Round(9).value());
+  request.mutable_timeout()->set_seconds(60);
+  std::vector<Pending> calls(kClientPlaces + 1);
+  grpc::CompletionQueue queue;
+  for (Pending& call : calls) {
+    call.reader = local_->AsyncQuery(&call.context, request, &queue);
+    call.reader->Finish(&call.response, &call.status, &call);
+  }
+  const auto next = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    EXPECT_TRUE(queue.Next(&tag, &ok));
+    return *rpc::ErrorFromStatus(static_cast<Pending*>(tag)->status);
+  };
+  const Error refused = next();
+  EXPECT_EQ(refused.reason, Reason::kQueueFull);
+  EXPECT_NE(refused.message.find(std::to_string(kClientPlaces) + " places"), std::string::npos);
+  participant_->Stop();
+  for (int i = 0; i < kClientPlaces; ++i) ASSERT_EQ(next().reason, Reason::kShuttingDown);
+  queue.Shutdown();
 }
 
 }  // namespace

@@ -181,7 +181,7 @@ Result<QueryRows> TestNode::Query(const std::string& sql, RoundId least, absl::D
   call.select.sql = sql;
   call.least_round = least;
   call.timeout = timeout;
-  readers_.Submit(std::move(call),
+  readers_.Submit(std::move(call), Asker::kClient, nullptr,
                   [&promise](Result<QueryRows> rows) { promise.set_value(std::move(rows)); });
   return promise.get_future().get();
 }

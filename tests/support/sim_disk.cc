@@ -38,6 +38,8 @@ struct SimDisk::Vfs {
   int64_t crash_before = 0;
   bool fail_next_sync = false;
   int64_t fail_write = 0;
+  int write_error = 0;
+  int64_t break_read = 0;
   bool failed = false;
   int64_t temporary_files = 0;
   int open_files = 0;
@@ -92,6 +94,11 @@ int Close(sqlite3_file* file) {
 }
 
 int Read(sqlite3_file* file, void* bytes, int size, sqlite3_int64 offset) {
+  Vfs* disk = Self(file)->disk;
+  if (disk->break_read > 0 && --disk->break_read == 0) {
+    disk->failed = true;
+    return SQLITE_IOERR_READ;
+  }
   const std::string& content = Self(file)->file->content;
   const int64_t there = std::max<int64_t>(0, static_cast<int64_t>(content.size()) - offset);
   const size_t part = static_cast<size_t>(std::min<int64_t>(size, there));
@@ -106,7 +113,7 @@ int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset)
   disk->BeforeChange();
   if (disk->fail_write > 0 && --disk->fail_write == 0) {
     disk->failed = true;
-    return SQLITE_FULL;
+    return disk->write_error;
   }
   disk->Remember(target, offset, offset + size);
   const size_t end = static_cast<size_t>(offset + size);
@@ -298,7 +305,21 @@ void SimDisk::FailNextSync() {
 }
 void SimDisk::FailWrite(int64_t nth) {
   vfs_->fail_write = nth;
+  vfs_->write_error = SQLITE_FULL;
   vfs_->failed = false;
+}
+void SimDisk::BreakWrite(int64_t nth) {
+  FailWrite(nth);
+  vfs_->write_error = SQLITE_IOERR_WRITE;
+}
+void SimDisk::BreakRead(int64_t nth) {
+  vfs_->break_read = nth;
+  vfs_->failed = false;
+}
+void SimDisk::Damage(const std::string& name, int64_t from, int64_t to) {
+  std::string& content = vfs_->files.at(name).content;
+  LOCKSTEP_CHECK(to <= static_cast<int64_t>(content.size()), "nothing is there to be damaged");
+  std::fill(content.begin() + from, content.begin() + to, '\xa5');
 }
 bool SimDisk::failed() const { return vfs_->failed; }
 int64_t SimDisk::operations() const { return vfs_->operations; }

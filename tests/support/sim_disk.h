@@ -45,6 +45,11 @@ class SimDisk {
   // Makes the next sync, or the nth write from now, fail: the latter for want of space.
   void FailNextSync();
   void FailWrite(int64_t nth);
+  // The same for the nth read or write, with an I/O error, as of a disk that dies.
+  void BreakRead(int64_t nth);
+  void BreakWrite(int64_t nth);
+  // Turns the file's bytes from `from` up to `to` into nonsense, as a disk that rots.
+  void Damage(const std::string& name, int64_t from, int64_t to);
   // Whether the planned failure has happened.
   bool failed() const;
 

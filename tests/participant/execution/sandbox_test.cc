@@ -309,5 +309,17 @@ TEST_F(SandboxTest, ACachedStatementThatIsPreparedAgainIsJudgedAgain) {
   ExpectRefused("SELECT * FROM v");
 }
 
+// SQLite's code for it is one of CORRUPT, and a damaged file ends the process.
+TEST_F(SandboxTest, AnIndexThatDoesNotFitAClientsOwnContentIsTheStatementsFault) {
+  EXPECT_YES(
+      database_.Run("CREATE VIRTUAL TABLE f USING fts5(a, content='t', content_rowid='id')"));
+  database_.Begin();
+  const ExecutedBranch executed =
+      database_.Execute("INSERT INTO f(f, rank) VALUES('integrity-check', 1)");
+  EXPECT_NO(executed, Reason::kSqlInvalid);
+  EXPECT_EQ(executed.vote.error->sqlite_extended_code, sqlite::kCorruptVirtualTable);
+  database_.Rollback();
+}
+
 }  // namespace
 }  // namespace lockstep::participant

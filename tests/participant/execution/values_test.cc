@@ -164,11 +164,29 @@ TEST(ValuesTest, ReExecutionKnowsNoLimitsOfValuesAndTexts) {
   limits.max_sql_bytes = 100;
   TestDatabase database(limits);
   const Branch branch = TestDatabase::BranchOf({{"SELECT length(?)", {std::string(1001, 'x')}, {}},
-                                                {"SELECT 1" + std::string(200, ' '), {}, {}}});
+                                                {"SELECT 1" + std::string(2000, ' '), {}, {}},
+                                                {"SELECT length(zeroblob(20000000))", {}, {}}});
   EXPECT_NO(database.Run(branch), Reason::kLimitExceeded);
   database.Begin();
   EXPECT_YES(database.Execute(branch, ExecutionMode::kAgain));
+  EXPECT_NO(database.Execute("SELECT length(randomblob(20000000))"), Reason::kLimitExceeded);
   database.Rollback();
+}
+
+// Both were stored while higher limits held.
+TEST(ValuesTest, ALoweredLimitLeavesWhatIsStoredReadable) {
+  ExecutionLimits limits;
+  limits.max_value_bytes = 1000;
+  limits.max_sql_bytes = 100;
+  TestDatabase database(limits);
+  database.Exec("CREATE TABLE t(a); INSERT INTO t VALUES(zeroblob(8388608))");
+  database.Exec("CREATE TABLE wide(a DEFAULT '" + std::string(90'000, 'x') + "')");
+  EXPECT_YES(database.Run("SELECT length(a || 'x') FROM t"));
+  EXPECT_NO(database.Run(TestDatabase::BranchOf(
+                {{"CREATE TABLE u(a)", {}, {}}, {"SELECT * FROM nothing", {}, {}}})),
+            Reason::kSqlInvalid);
+  // The schema was read again.
+  EXPECT_YES(database.Run("INSERT INTO wide DEFAULT VALUES"));
 }
 
 TEST(ValuesTest, ValuesOfParametersNeverAppearInMessages) {

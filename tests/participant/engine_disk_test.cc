@@ -1,4 +1,4 @@
-// A disk without space, at every write of a round and of a cut.
+// A disk without space, at every write of a round and of a cut, and one that is damaged.
 #include <gtest/gtest.h>
 
 #include "participant/engine.h"
@@ -8,13 +8,19 @@
 namespace lockstep::participant {
 namespace {
 
-class EngineDiskFullTest : public testing::Test {
+class EngineDiskTest : public testing::Test {
  protected:
-  EngineDiskFullTest() : options_(TestOptions("/volume")) {
+  EngineDiskTest() : options_(TestOptions("/volume")) {
     options_.store.base_vfs = disk_.vfs_name();
     options_.store.take_ownership = false;
     options_.readers = 0;  // the simulated disk knows one thread
     node_ = StartNode(options_);
+  }
+  // With nothing in memory.
+  void Restart() {
+    node_.reset();
+    node_ = std::make_unique<TestNode>(options_);
+    ASSERT_TRUE(node_->Open().ok());
   }
   // The keys in the table, by a local transaction.
   std::string Keys() {
@@ -32,7 +38,7 @@ class EngineDiskFullTest : public testing::Test {
   std::unique_ptr<TestNode> node_;
 };
 
-TEST_F(EngineDiskFullTest, APrepareWithoutSpaceIsANoThatHoldsNothing) {
+TEST_F(EngineDiskTest, APrepareWithoutSpaceIsANoThatHoldsNothing) {
   uint64_t number = 0;
   for (int64_t nth = 1;; ++nth) {
     disk_.FailWrite(nth);
@@ -54,7 +60,7 @@ TEST_F(EngineDiskFullTest, APrepareWithoutSpaceIsANoThatHoldsNothing) {
   EXPECT_EQ(Keys(), "1,2");
 }
 
-TEST_F(EngineDiskFullTest, R7_ACutWithoutSpaceIsVisibleAndTriedAgainUntilItIsDone) {
+TEST_F(EngineDiskTest, R7_ACutWithoutSpaceIsVisibleAndTriedAgainUntilItIsDone) {
   int64_t waited = 0;
   for (int64_t nth = 1;; ++nth) {
     const uint64_t number = static_cast<uint64_t>(nth);
@@ -90,7 +96,7 @@ TEST_F(EngineDiskFullTest, R7_ACutWithoutSpaceIsVisibleAndTriedAgainUntilItIsDon
   EXPECT_EQ(keys.find("11"), std::string::npos);
 }
 
-TEST_F(EngineDiskFullTest, ALocalTransactionWithoutSpaceIsAborted) {
+TEST_F(EngineDiskTest, ALocalTransactionWithoutSpaceIsAborted) {
   disk_.FailWrite(1);
   const auto answer = node_->Execute(Large(1));
   ASSERT_EQ(answer->reason(), Reason::kDiskFull);
@@ -98,7 +104,7 @@ TEST_F(EngineDiskFullTest, ALocalTransactionWithoutSpaceIsAborted) {
   EXPECT_EQ(Keys(), "none");
 }
 
-TEST_F(EngineDiskFullTest, ALocalNoThatWasJudgedOnALostCommitIsNotTold) {
+TEST_F(EngineDiskTest, ALocalNoThatWasJudgedOnALostCommitIsNotTold) {
   disk_.FailWrite(1);
   const auto answers = node_->ExecuteAll({{"INSERT INTO nowhere VALUES(1)"}, Large(1), Insert(1)});
   EXPECT_EQ(answers[0]->reason(), Reason::kSqlInvalid);
@@ -108,20 +114,77 @@ TEST_F(EngineDiskFullTest, ALocalNoThatWasJudgedOnALostCommitIsNotTold) {
   EXPECT_EQ(Keys(), "none");
 }
 
-TEST_F(EngineDiskFullTest, R1_ATermThatCouldNotBeMadeDurableIsNotObeyed) {
+TEST_F(EngineDiskTest, R1_ATermThatCouldNotBeMadeDurableIsNotObeyed) {
   disk_.FailWrite(1);
   EXPECT_EQ(node_->Fence(7).reason(), Reason::kDiskFull);
   EXPECT_EQ(node_->Report().term, 1u);
   EXPECT_TRUE(node_->Fence(7).ok());
 }
 
-TEST_F(EngineDiskFullTest, R3_ARollbackThatCouldNotBeMadeDurableIsNotAnswered) {
+TEST_F(EngineDiskTest, R3_ARollbackThatCouldNotBeMadeDurableIsNotAnswered) {
   ASSERT_EQ(TestNode::Letters(node_->Prepare(Round(1), {Insert(1)})), "Y");
   disk_.FailWrite(1);
   EXPECT_EQ(node_->Rollback(Round(1)).reason(), Reason::kDiskFull);
   EXPECT_TRUE(node_->Report().held.has_value());
   EXPECT_TRUE(node_->Rollback(Round(1)).ok());
   EXPECT_EQ(Keys(), "none");
+}
+
+// Reads the table's own page, whatever else is in memory.
+const Sql kReadAll = {"SELECT count(v) FROM t"};
+
+TEST_F(EngineDiskTest, AnIoErrorEndsTheProcessBeforeAnythingIsSaid) {
+  ASSERT_TRUE(node_->Execute(Large(1))->ok());
+  Restart();
+  const auto dies = [this](const char* why, auto act) {
+    EXPECT_DEATH(act(), std::string("\"critical\".*") + why +
+                            ".*disk I/O error.*keep a copy of the whole data_dir");
+  };
+  dies("cannot read the WAL", [&] {
+    disk_.BreakRead(1);
+    node_->Prepare(Round(1), {kReadAll});
+  });
+  dies("cannot read the WAL", [&] {
+    disk_.BreakRead(1);
+    node_->Execute(kReadAll);
+  });
+  dies("cannot write the WAL", [&] {
+    disk_.BreakWrite(1);
+    node_->Prepare(Round(1), {Insert(2)});
+  });
+  dies("cannot write .*data.side", [&] {
+    disk_.BreakWrite(1);
+    node_->Fence(7);
+  });
+  ASSERT_EQ(TestNode::Letters(node_->Prepare(Round(1), {Insert(2)})), "Y");
+  dies("cannot write to the WAL", [&] {
+    disk_.BreakWrite(1);
+    node_->Commit(Round(1));
+  });
+  EXPECT_TRUE(node_->Commit(Round(1)).ok());
+  EXPECT_EQ(Keys(), "1,2");
+}
+
+TEST_F(EngineDiskTest, DamagedDataEndsTheProcessBeforeAnythingIsSaid) {
+  ASSERT_TRUE(node_->Execute(Insert(1))->ok());
+  const auto root = node_->Execute({"SELECT rootpage FROM sqlite_schema WHERE name = 't'"});
+  ASSERT_TRUE(root->ok());
+  const int64_t page = std::get<int64_t>(root->result->value()[0].rows[0][0]);
+  node_.reset();
+  {
+    auto store = PrepareStore::Open(options_.store).value();
+    ASSERT_TRUE(store->Checkpoint().ok());
+    // Starts the WAL over: the pages before are in the database alone.
+    ASSERT_TRUE(store->Begin().ok());
+    ASSERT_TRUE(store->CommitLocal(absl::FromUnixSeconds(2'000'000'000)).ok());
+  }
+  disk_.Damage("/volume/data.db", (page - 1) * 4096, page * 4096);
+  Restart();
+  const char* why =
+      "\"critical\".*the database is damaged: database disk image is malformed.*keep a copy of the "
+      "whole data_dir";
+  EXPECT_DEATH(node_->Prepare(Round(1), {kReadAll}), why);
+  EXPECT_DEATH(node_->Execute(kReadAll), why);
 }
 
 }  // namespace
