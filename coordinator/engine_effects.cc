@@ -162,7 +162,8 @@ void Engine::CarryOut(SendStatus& effect) {
   v1::StatusRequest request;
   *request.mutable_target() = TargetOf(effect.participant);
   link(effect.participant)
-      .Status(request, kStatusTimeout, ThenEvent<v1::StatusResponse>(effect.participant));
+      .Status(request, kStatusTimeout, effect.waits,
+              ThenEvent<v1::StatusResponse>(effect.participant));
 }
 
 void Engine::CarryOut(Complete& effect) {

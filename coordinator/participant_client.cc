@@ -121,9 +121,11 @@ void ParticipantClient::Fence(const v1::FenceRequest& request, absl::Duration ti
   Start(&Service::Stub::PrepareAsyncFence, request, timeout, false, std::move(done));
 }
 
-void ParticipantClient::Status(const v1::StatusRequest& request, absl::Duration timeout,
+void ParticipantClient::Status(const v1::StatusRequest& request, absl::Duration timeout, bool waits,
                                OnAnswer<v1::StatusResponse> done) {
-  Start(&Service::Stub::PrepareAsyncStatus, request, timeout, false, std::move(done));
+  // gRPC's back-off for a name that did not resolve grows to two minutes, and has no setting.
+  if (waits) grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
+  Start(&Service::Stub::PrepareAsyncStatus, request, timeout, waits, std::move(done));
 }
 
 void ParticipantClient::Read(const v1::ReadRequest& request, absl::Duration timeout,

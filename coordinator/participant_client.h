@@ -72,10 +72,12 @@ class ParticipantClient {
   void Rollback(const v1::RollbackRequest& request, absl::Duration timeout,
                 OnAnswer<v1::RollbackResponse> done);
 
-  // Fail at once while there is no connection, so that one that is down is known to be.
+  // Fails at once while there is no connection, so that one that is down is known to be.
   void Fence(const v1::FenceRequest& request, absl::Duration timeout,
              OnAnswer<v1::FenceResponse> done);
-  void Status(const v1::StatusRequest& request, absl::Duration timeout,
+  // The same, or waits for a connection until `timeout` is over; then the name is looked up anew,
+  // and the connection is tried, whatever back-off had been reached.
+  void Status(const v1::StatusRequest& request, absl::Duration timeout, bool waits,
               OnAnswer<v1::StatusResponse> done);
 
   // Fails at once while there is no connection, so that another replica can be asked.

@@ -26,9 +26,9 @@ class GrpcLink final : public ParticipantLink {
              OnAnswer<v1::FenceResponse> done) override {
     client_.Fence(request, timeout, std::move(done));
   }
-  void Status(const v1::StatusRequest& request, absl::Duration timeout,
+  void Status(const v1::StatusRequest& request, absl::Duration timeout, bool waits,
               OnAnswer<v1::StatusResponse> done) override {
-    client_.Status(request, timeout, std::move(done));
+    client_.Status(request, timeout, waits, std::move(done));
   }
   void Read(const v1::ReadRequest& request, absl::Duration timeout,
             OnAnswer<v1::ReadResponse> done) override {

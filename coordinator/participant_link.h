@@ -24,7 +24,7 @@ class ParticipantLink {
                         OnAnswer<v1::RollbackResponse> done) = 0;
   virtual void Fence(const v1::FenceRequest& request, absl::Duration timeout,
                      OnAnswer<v1::FenceResponse> done) = 0;
-  virtual void Status(const v1::StatusRequest& request, absl::Duration timeout,
+  virtual void Status(const v1::StatusRequest& request, absl::Duration timeout, bool waits,
                       OnAnswer<v1::StatusResponse> done) = 0;
   virtual void Read(const v1::ReadRequest& request, absl::Duration timeout,
                     OnAnswer<v1::ReadResponse> done) = 0;

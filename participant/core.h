@@ -29,6 +29,7 @@ struct Core {
   ReportBoard board;
   ReaderPool readers;
   Engine engine;
+  OpenTimes open_times;  // since Start
   // Since when the actor works on what it took, in nanoseconds of the monotonic clock; 0: it does
   // not.
   std::atomic<int64_t> busy_since{0};

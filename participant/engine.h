@@ -40,6 +40,8 @@ class Engine {
 
   // Recovers the volume, or sets it up. An error names what is wrong with it.
   absl::Status Open();
+  // Requires that Open succeeded.
+  const OpenTimes& open_times() const { return store_->open_times(); }
 
   // Refuses messages that wait, syncs what is not durable yet, and lets go of the volume; what is
   // prepared stays so. After the actor's end; may be repeated.

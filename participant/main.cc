@@ -81,9 +81,12 @@ int Run(const Settings& settings, rpc::SignalWaiter* signals) {
   sqlite::SetProcessHeapLimit(settings.sqlite_heap_bytes);
   auto participant = Participant::Start(settings.options, &clock);
   if (!participant.ok()) return Refuse("cannot start", participant.status());
+  const absl::Duration opened = clock.MonotonicNow();
   if (const absl::Status proven = SelfTest(settings.server.data_dir); !proven.ok()) {
     return Refuse("this machine cannot keep a prepared transaction", proven);
   }
+  const absl::Duration self_test = clock.MonotonicNow() - opened;
+  const OpenTimes& open = (*participant)->open_times();
   const ParticipantHandle handle = (*participant)->handle();
   {
     rpc::Server server(ServerOptionsOf(settings));
@@ -102,6 +105,10 @@ int Run(const Settings& settings, rpc::SignalWaiter* signals) {
          {"applied_round", report.applied.value()},
          {"in_doubt_round", report.held ? report.held->round.value() : 0},
          {"serving", report.serving},
+         {"sync_milliseconds", absl::ToDoubleMilliseconds(open.sync)},
+         {"scan_milliseconds", absl::ToDoubleMilliseconds(open.scan)},
+         {"open_milliseconds", absl::ToDoubleMilliseconds(open.open)},
+         {"self_test_milliseconds", absl::ToDoubleMilliseconds(self_test)},
          {"milliseconds", absl::ToDoubleMilliseconds(clock.MonotonicNow() - start)}});
     Serve(handle, &server, signals);
     const StopDeadline deadline(settings.server.shutdown_timeout - kStopReserve);

@@ -30,6 +30,7 @@ absl::StatusOr<std::unique_ptr<Participant>> Participant::Start(ParticipantOptio
                                                                 const Clock* clock) {
   auto core = std::make_shared<internal::Core>(std::move(options), clock);
   if (absl::Status opened = core->engine.Open(); !opened.ok()) return opened;
+  core->open_times = core->engine.open_times();
   internal::Core* its = core.get();
   const auto work = [its](auto&& step) {
     its->actor_is_set.wait();
@@ -45,6 +46,8 @@ absl::StatusOr<std::unique_ptr<Participant>> Participant::Start(ParticipantOptio
   core->actor_is_set.count_down();
   return std::make_unique<Participant>(std::move(core));
 }
+
+const OpenTimes& Participant::open_times() const { return core_->open_times; }
 
 Participant::~Participant() { Stop(); }
 

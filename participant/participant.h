@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "participant/handle.h"
 #include "participant/participant_options.h"
+#include "participant/storage/prepare_store.h"
 
 namespace lockstep::participant {
 
@@ -29,6 +30,9 @@ class Participant {
   ~Participant();
   Participant(const Participant&) = delete;
   Participant& operator=(const Participant&) = delete;
+
+  // What Start spent its time on.
+  const OpenTimes& open_times() const;
 
   ParticipantHandle handle() const { return ParticipantHandle(core_); }
 

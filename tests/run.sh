@@ -2,11 +2,13 @@
 # Installs what is missing, builds, and runs every test.
 #
 #   tests/run.sh                    everything
-#   tests/run.sh --only NAME ...    these groups only: those of --list, or any ctest label
+#   tests/run.sh --only NAME ...    these groups only (--only may be repeated)
 #   tests/run.sh --list             the groups
 #
-# LOCKSTEP_BUILD_DIR   where to build (default: build/; sanitizers build beside it, in -asan, -tsan)
-# LOCKSTEP_KILLS       processes that the cluster group kills (default: 200)
+# LOCKSTEP_BUILD_DIR      where to build (default: build/; sanitizers build beside it: -asan, -tsan)
+# LOCKSTEP_KILLS          processes that the cluster group ends with kill -9, at least (default: 200;
+#                         planned stops come on top); in the asan group LOCKSTEP_ASAN_KILLS (25)
+# LOCKSTEP_CHAOS_SECONDS  how long it goes on killing, at least; hours are possible (default: 0)
 #
 # Ends with a table of the groups and the line "N passed, N failed" (", N skipped").
 set -uo pipefail
@@ -23,7 +25,7 @@ groups=(unit cluster grpcurl readme cli examples quickstart compose asan tsan)
 jobs=$(nproc)
 
 usage() {
-  sed -n '2,11s/^# \{0,1\}//p' "$0"
+  sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
 }
 
 only=()
@@ -49,6 +51,13 @@ while [ $# -gt 0 ]; do
   esac
 done
 
+for name in "${only[@]}"; do
+  if [[ " ${groups[*]} " != *" $name "* ]]; then
+    echo "There is no group \"$name\"; the groups are: ${groups[*]}" >&2
+    exit 2
+  fi
+done
+
 # build DIR [TARGET...]; -k 0, so that one broken target does not hide what the others would tell.
 build() {
   local dir=$1
@@ -61,13 +70,15 @@ configure() {
     { cat "$log_dir/cmake-$(basename "$1").log"; return 1; }
 }
 
-# Runs ctest in DIR with the given selection; the last line tells the counts.
+# Runs ctest in DIR with the given selection; the last line tells the counts. A test that takes
+# longer than $longest_test seconds has failed.
+longest_test=600
 run_ctest() {
   local dir=$1 reports status=0 counts
   shift
   reports=$(mktemp -d)
   (cd "$dir" && GTEST_OUTPUT="xml:$reports/" ctest --output-on-failure --no-tests=ignore \
-    --timeout 600 --output-junit "$reports/junit.report" "$@") || status=$?
+    --timeout "$longest_test" --output-junit "$reports/junit.report" "$@") || status=$?
   if [ -f "$reports/junit.report" ]; then
     counts=($(python3 tests/support/count_tests.py "$reports/junit.report" "$reports"))
   else
@@ -88,6 +99,7 @@ group_unit() {
 }
 
 group_cluster() {
+  local longest_test=$((longest_test + ${LOCKSTEP_CHAOS_SECONDS:-0}))
   run_ctest "$build_dir" -L cluster
 }
 
@@ -117,7 +129,7 @@ group_compose() {
 
 group_asan() {
   sanitizer_build "$asan_dir" address && build "$asan_dir" || return
-  LOCKSTEP_KILLS=${LOCKSTEP_ASAN_KILLS:-25} run_ctest "$asan_dir" -L 'unit|cluster' -j "$jobs"
+  LOCKSTEP_CHAOS_SECONDS=0 LOCKSTEP_KILLS=${LOCKSTEP_ASAN_KILLS:-25} run_ctest "$asan_dir" -L 'unit|cluster' -j "$jobs"
 }
 
 # gRPC and absl::Mutex give false reports under ThreadSanitizer, so only programs without gRPC run;
@@ -137,10 +149,6 @@ group_tsan() {
   fi
   build "$tsan_dir" "${programs[@]/#/tests/}" || return
   run_ctest "$tsan_dir" -L unit -R "^($(IFS='|'; echo "${programs[*]}"))\$" -j "$jobs"
-}
-
-group_by_label() {
-  run_ctest "$build_dir" -L "^$1\$" -j "$jobs"
 }
 
 total_passed=0
@@ -182,25 +190,11 @@ prepare() {
   deploy/install-deps.sh build test && configure "$build_dir" && build "$build_dir"
 }
 
-labels() {
-  (cd "$build_dir" && ctest --print-labels 2>/dev/null | sed -n 's/^  //p') |
-    grep -vxE 'unit|cluster' || true
-}
-
 mkdir -p "$log_dir"
 run_group build prepare
 
-if [ ${#only[@]} -eq 0 ]; then
-  # Labels that only some tests have (simulation, fuzz …) are groups of their own after the unit tests.
-  only=(unit $(labels) "${groups[@]:1}")
-fi
-for name in "${only[@]}"; do
-  if [[ " ${groups[*]} " == *" $name "* ]]; then
-    run_group "$name" "group_$name"
-  else
-    run_group "$name" group_by_label "$name"
-  fi
-done
+if [ ${#only[@]} -eq 0 ]; then only=("${groups[@]}"); fi
+for name in "${only[@]}"; do run_group "$name" "group_$name"; done
 
 echo
 echo "=== summary"

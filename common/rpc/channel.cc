@@ -3,9 +3,11 @@
 namespace lockstep::rpc {
 namespace {
 
-constexpr int kInitialReconnectMs = 100;
-// The least back-off is also the time that a connection attempt may take.
-constexpr int kReconnectMs = 2000;
+// The pause between two attempts to connect, the shortest that gRPC has: a process that is back is
+// to be found at once, and an attempt that is refused costs next to nothing.
+constexpr int kReconnectMs = 100;
+// What gRPC calls the least back-off is the time that one attempt may take.
+constexpr int kConnectTimeoutMs = 2000;
 constexpr int kResolveAgainMs = 1000;
 
 }  // namespace
@@ -16,8 +18,8 @@ grpc::ChannelArguments InternalChannelArguments() {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kInitialReconnectMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMs);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMs);
   arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, kResolveAgainMs);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);

@@ -18,9 +18,9 @@ inline constexpr int kMaxInternalBytes = 512 << 20;
 inline constexpr int kKeepaliveTimeMs = 5000;
 inline constexpr int kKeepaliveTimeoutMs = 3000;
 
-// For a channel inside the cluster: notices a frozen peer, reconnects within about two seconds also
-// to a peer whose name got another address, shares no connection with another channel, uses no
-// proxy, never retries a call by itself.
+// For a channel inside the cluster: notices a frozen peer, tries to reconnect ten times a second,
+// also to a peer whose name got another address (after a second), shares no connection with another
+// channel, uses no proxy, never retries a call by itself.
 grpc::ChannelArguments InternalChannelArguments();
 
 // A channel to one participant or coordinator of the cluster, "host:port". Connects with its first

@@ -49,6 +49,7 @@ struct ParticipantConfig {
 
 // Test-only: each switches one rule off, to show that the tests notice.
 struct BrokenRules {
+  bool number_comes_again = false;          // R2: of a round that kept nothing
   bool forget_on_acknowledgement = false;   // R17
   bool free_by_timeout = false;             // R14
   bool no_fence_on_new_boot_id = false;     // R15
@@ -56,6 +57,8 @@ struct BrokenRules {
   bool missing_vote_keeps = false;          // R12
   bool rollback_unknown_decisions = false;  // R16: takes kept decisions for not found
   bool read_any_round = false;              // R21
+  bool clock_may_fall = false;              // R23
+  bool seed_comes_again = false;            // R23: when a transaction is deferred
 };
 
 struct Config {

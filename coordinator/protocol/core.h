@@ -116,6 +116,7 @@ class Core {
   void On(const StatusFailed& event);
   void On(const Heard& event);
   void LearnFrom(ParticipantIndex participant, const Report& report);
+  void Reached(ParticipantIndex participant);
   void LearnBoot(ParticipantIndex participant, uint64_t boot_id);
   void LoseHandshake(ParticipantIndex participant, std::string why);
   void Refuse(ParticipantIndex participant, std::string reason, bool alarm);

@@ -51,6 +51,9 @@ struct SendFence {
 // At most one is under way per participant. Its deadline is kStatusTimeout.
 struct SendStatus {
   ParticipantIndex participant = 0;
+  // Until there is a connection, which is tried for meanwhile: the answer of one that was
+  // UNREACHABLE comes as soon as it can be reached. Else it fails at once without one.
+  bool waits = false;
 };
 
 enum class Ending { kCommitted, kAborted, kNotStarted };

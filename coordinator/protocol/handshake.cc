@@ -21,13 +21,23 @@ void Core::LearnFrom(ParticipantIndex participant, const Report& report) {
     return DieSuperseded(participant,
                          absl::StrCat("has seen term ", report.term, ", above our ", term_));
   }
-  participants_[participant].last_heard = now_.monotonic;
+  Reached(participant);
   LearnBoot(participant, report.boot_id);
   LearnDurable(participant, report.durable);
 }
 
+// Whatever it answered, and whoever it is: the handshake tells the rest.
+void Core::Reached(ParticipantIndex participant) {
+  ParticipantRecord& record = participants_[participant];
+  record.last_heard = now_.monotonic;
+  if (record.reachable) return;
+  record.reachable = true;
+  record.next_fence = now_.monotonic;
+  UpdateState(participant, "shaking hands");
+}
+
 void Core::On(const Heard& event) {
-  participants_[event.participant].last_heard = now_.monotonic;
+  Reached(event.participant);
   LearnBoot(event.participant, event.boot_id);
   LearnDurable(event.participant, event.durable);
 }
@@ -71,6 +81,8 @@ void Core::Unreachable(ParticipantIndex participant, std::string reason) {
   if (record.round != kNoRound && AwaitingVote(participant, rounds_[record.round]->id) != nullptr) {
     MissVote(participant);
   }
+  // At once, but only once: an answer that fails at once must not be asked for again and again.
+  if (record.reachable) record.next_status = now_.monotonic;
   record.reachable = false;
   record.shaken = false;
   ++record.handshakes_lost;
@@ -107,7 +119,6 @@ void Core::On(const FenceAnswered& event) {
   record.next_fence = now_.monotonic;
   LearnFrom(p, event.report);
   if (dead_) return;
-  record.reachable = true;
   const bool counts = record.lost_at_fence == record.handshakes_lost &&
                       record.rounds_sent_at_fence == record.rounds_sent;
   if (!counts) return UpdateState(p, "shaking hands again");
@@ -224,11 +235,6 @@ void Core::On(const StatusAnswered& event) {
   record.round_trip = now_.monotonic - record.status_sent;
   LearnFrom(p, event.report);
   if (dead_) return;
-  if (!record.reachable) {
-    record.reachable = true;
-    record.next_fence = now_.monotonic;
-    UpdateState(p, "shaking hands");
-  }
   // A Prepare that the network repeated may have been run after its round had ended.
   const bool was_idle = record.shaken && record.idle_at_status && record.has_nothing_to_do() &&
                         record.rounds_sent_at_status == record.rounds_sent;
@@ -243,6 +249,12 @@ void Core::On(const StatusFailed& event) {
   record.status_under_way = false;
   if (event.failure == CallFailure::kTermOutdated) {
     return DieSuperseded(event.participant, kHigherTerm);
+  }
+  if (event.failure == CallFailure::kRefused) {
+    // An error of the participant itself names its boot id, and came as Heard just before.
+    const bool is_stranger = record.last_heard <= record.status_sent;
+    if (record.shaken && is_stranger) LoseHandshake(event.participant, "its Status is refused");
+    return Reached(event.participant);
   }
   if (event.failure != CallFailure::kUnavailable || record.last_heard > record.status_sent) return;
   Unreachable(event.participant, "cannot be reached");
@@ -277,7 +289,7 @@ void Core::SendStatusTo(ParticipantIndex participant) {
   record.next_status = now_.monotonic + kStatusInterval;
   record.rounds_sent_at_status = record.rounds_sent;
   record.idle_at_status = record.shaken && record.has_nothing_to_do();
-  Emit(SendStatus{participant});
+  Emit(SendStatus{participant, /*waits=*/!record.reachable});
 }
 
 }  // namespace lockstep::coordinator

@@ -142,17 +142,20 @@ void Core::SendPrepares(RoundSlot round_slot) {
   const size_t first = effects_->size();
   for (size_t place = 0; place < places; ++place) {
     ParticipantRecord& participant = participants_[round.participants[place]];
-    LOCKSTEP_CHECK(participant.last_round_sent < round.id, "a round number came again (R2)");
+    LOCKSTEP_CHECK(participant.last_round_sent < round.id || config_.broken.number_comes_again,
+                   "a round number came again (R2)");
     participant.last_round_sent = round.id;
     ++participant.rounds_sent;
     SendPrepare prepare{round.participants[place], round.id, {}, round.vote_deadline};
     prepare.branches.reserve(round.ballot.participants[place].votes.size());
     Emit(std::move(prepare));
   }
-  last_clock_ = std::max(last_clock_, now_.wall);
+  last_clock_ = config_.broken.clock_may_fall ? now_.wall : std::max(last_clock_, now_.wall);
   uint32_t member = 0;
   for (size_t t = 0; t < round.transactions.size(); ++t) {
-    const PreparedBranch branch{queue_.at(round.transactions[t]).handle, last_clock_, DrawSeed()};
+    const TransactionHandle handle = queue_.at(round.transactions[t]).handle;
+    const PreparedBranch branch{handle, last_clock_,
+                                config_.broken.seed_comes_again ? handle : DrawSeed()};
     for (; member < round.ballot.member_end[t]; ++member) {
       std::get<SendPrepare>((*effects_)[first + round.ballot.members[member]])
           .branches.push_back(branch);
@@ -286,6 +289,10 @@ void Core::FinishRound(RoundSlot round_slot) {
   Round& round = *rounds_[round_slot];
   for (Place place = 0; place < round.participants.size(); ++place) EndRoundFor(&round, place);
   if (!round.told) CompleteTransactions(round);
+  const bool is_latest = round.id.number() + 1 == next_number_;
+  if (config_.broken.number_comes_again && is_latest && !round.outcome.keeps_anything()) {
+    --next_number_;
+  }
   round.phase = Round::Phase::kUnused;
   unused_rounds_.push_back(round_slot);
 }

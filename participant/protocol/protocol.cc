@@ -40,7 +40,7 @@ std::optional<Decision> Protocol::RefuseTerm(Term term, RoundId round) const {
   }
   // Its own term is not known before the scan has read it, so an older one cannot be told.
   if (state_.phase == RoundPhase::kRecovering) return Refuse(Refusal::kRecovering);
-  if (term < state_.term) return Refuse(Refusal::kTermOutdated);
+  if (term < state_.term && !broken_.obeys_older_terms) return Refuse(Refusal::kTermOutdated);
   return std::nullopt;
 }
 
@@ -66,6 +66,7 @@ Decision Protocol::DecidePrepare(RoundId round) const {
     if (Holds(round)) return Do(Action::kRepeatVotes);
     return Refuse(round <= mark() ? Refusal::kRoundFinished : Refusal::kHoldsAnotherRound);
   }
+  if (broken_.runs_finished_rounds) return Do(Action::kExecute);
   if (round <= mark() || WasRolledBack(round)) return Refuse(Refusal::kRoundFinished);
   // It voted NO to everything and holds nothing: run again it could find other data and vote YES,
   // and nobody would ever end it.
@@ -83,7 +84,8 @@ Decision Protocol::Commit(Term term, RoundId round, Keep keep) const {
 Decision Protocol::DecideCommit(RoundId round, Keep keep) const {
   if (Holds(round)) return DecideCommitOfHeld(keep);
   const bool applied = round == state_.applied || (round < state_.applied && !WasRolledBack(round));
-  return applied ? Do(Action::kAnswer) : Refuse(Refusal::kRoundUnknown);
+  if (applied || broken_.commits_the_unknown) return Do(Action::kAnswer);
+  return Refuse(Refusal::kRoundUnknown);
 }
 
 Decision Protocol::DecideCommitOfHeld(Keep keep) const {
@@ -106,7 +108,8 @@ Decision Protocol::Rollback(Term term, RoundId round) const {
 
 Decision Protocol::DecideRollback(Term term, RoundId round) const {
   if (round <= state_.applied) return Refuse(Refusal::kRoundApplied);
-  const bool held = Holds(round);
+  const bool held =
+      Holds(round) || (broken_.rollback_ends_any_round && state_.phase == RoundPhase::kPrepared);
   if (held && state_.phase == RoundPhase::kReexecuting) return Refuse(Refusal::kRoundApplied);
   Decision decision = Do(held ? Action::kForget : Action::kAnswer);
   // A mask without its record may be a torn write, its number random: made a tombstone, it could
@@ -181,7 +184,8 @@ void Protocol::Scanned(const Scan& scan) {
     next.phase = RoundPhase::kReexecuting;
     next.round = *scan.redo;
     next.has_record = true;
-  } else if (scan.in_doubt) {
+  } else if (scan.in_doubt && !broken_.decides_alone &&
+             !(broken_.mark_ends_doubt && scan.in_doubt->round <= scan.tombstone)) {
     next.phase = RoundPhase::kInDoubt;
     next.round = scan.in_doubt->round;
     next.has_record = scan.in_doubt->has_record;

@@ -13,6 +13,16 @@
 
 namespace lockstep::participant {
 
+// Test-only: each switches one rule off, to show that the tests notice.
+struct BrokenRules {
+  bool obeys_older_terms = false;        // R1
+  bool runs_finished_rounds = false;     // R3
+  bool rollback_ends_any_round = false;  // R4
+  bool mark_ends_doubt = false;          // R4: at start
+  bool commits_the_unknown = false;      // R8
+  bool decides_alone = false;            // R10: a start takes what is in doubt for aborted
+};
+
 // Decides what a participant does about each message, and remembers what it holds. It does nothing
 // itself: no thread, clock, file or log. The owner carries a Decision out, in the order that
 // decision.h gives, and tells each step that is done; when a step fails it says nothing, and the
@@ -29,7 +39,8 @@ namespace lockstep::participant {
 class Protocol {
  public:
   // `standalone`: local transactions run before any coordinator has introduced itself.
-  explicit Protocol(bool standalone) : standalone_(standalone) {}
+  explicit Protocol(bool standalone, BrokenRules broken = {})
+      : standalone_(standalone), broken_(broken) {}
 
   const State& state() const { return state_; }
   // The highest round that is finished here: a Prepare at or below it is refused (rule R3).
@@ -86,6 +97,7 @@ class Protocol {
   void Release(State* next) const;
 
   const bool standalone_;
+  const BrokenRules broken_;
   State state_;
   // Rounds at or below it were voted on by this process (rule R11): numbers only grow, so a Prepare
   // below it is a late repetition.

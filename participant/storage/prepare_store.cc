@@ -28,6 +28,7 @@ class NativePrepareStore final : public PrepareStore {
   const std::optional<Redo>& redo() const override { return redo_; }
   const Identity& identity() const override { return volume_->identity; }
   absl::Time latest_instant() const override { return volume_->row.latest_instant; }
+  const OpenTimes& open_times() const override { return volume_->times; }
 
   sqlite::Connection& writer() override { return *volume_->writer; }
   sqlite::FrozenClock& frozen_clock() override { return volume_->clock; }

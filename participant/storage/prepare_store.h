@@ -44,6 +44,13 @@ struct Identity {
   uint32_t replicas = 0;
 };
 
+// What a start spent its time on.
+struct OpenTimes {
+  absl::Duration sync;  // of what a kill may have left in the page cache only
+  absl::Duration scan;  // of the WAL
+  absl::Duration open;  // SQLite, its own recovery of the WAL included
+};
+
 // Owns the database of one participant, its writer's connection and its side file.
 //
 // Thread: everything but OpenReader's result belongs to one thread, the participant's actor.
@@ -78,6 +85,8 @@ class PrepareStore {
   virtual const Identity& identity() const = 0;
   // The latest instant that a committed transaction used (rule R23); the Unix epoch for none.
   virtual absl::Time latest_instant() const = 0;
+  // Of Open; of CommitInDoubt's second scan, if there was one.
+  virtual const OpenTimes& open_times() const = 0;
 
   // The connection that writes. Another one after CommitInDoubt.
   virtual sqlite::Connection& writer() = 0;

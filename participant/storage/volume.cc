@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/clock.h"
 #include "common/directory.h"
 #include "common/logging.h"
 #include "common/sqlite/file.h"
@@ -26,6 +27,15 @@ class ArmedCommitsOnly final : public sqlite::CommitHook {
 
  private:
   const sqlite::TwoPhaseVfs& vfs_;
+};
+
+class Stopwatch {
+ public:
+  Stopwatch() : start_(SystemClock().MonotonicNow()) {}
+  absl::Duration Read() const { return SystemClock().MonotonicNow() - start_; }
+
+ private:
+  const absl::Duration start_;
 };
 
 absl::Status Refuse(const std::string& why) { return absl::FailedPreconditionError(why); }
@@ -81,7 +91,9 @@ absl::Status Volume::OpenFiles() {
     ownership = *std::move(taken);
   }
   if (!options.faults.no_start_sync && !options.scratch) {
+    const Stopwatch syncing;
     if (absl::Status status = SyncAll(); !status.ok()) return status;
+    times.sync = syncing.Read();
   }
   if (absl::Status status = OpenSideFile(); !status.ok()) return status;
 
@@ -137,8 +149,13 @@ absl::Status Volume::OpenSideFile() {
 }
 
 absl::Status Volume::ScanAndOpenWriter() {
+  const Stopwatch scanning;
   if (absl::Status status = ScanFiles(); !status.ok()) return status;
-  return OpenWriter();
+  times.scan = scanning.Read();
+  const Stopwatch opening;
+  const absl::Status opened = OpenWriter();
+  times.open = opening.Read();
+  return opened;
 }
 
 absl::Status Volume::ScanFiles() {

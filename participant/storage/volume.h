@@ -66,6 +66,7 @@ struct Volume {
   FoundRound found;
   OwnRow row;
   Identity identity;
+  OpenTimes times;
 
  private:
   absl::Status OpenFiles();

@@ -139,7 +139,7 @@ TEST_F(TwoPhaseTest, WhatIsPreparedIsSeenOnlyOnceItIsCommitted) {
   EXPECT_EQ(Values(), "1");
 }
 
-// Rule R8; others answered success here.
+// Rule R8. Vitess answered success here, and the transaction was lost (its PRs 16576 and 20016).
 TEST_F(TwoPhaseTest, R8_CommitOfAnUnknownRoundIsAnErrorAndNeverSuccess) {
   const grpc::Status never = Commit(Round(5));
   EXPECT_EQ(DetailsOf(never).reason, "ROUND_UNKNOWN") << ToText(never);
@@ -161,7 +161,7 @@ TEST_F(TwoPhaseTest, R8_CommitOfAnAppliedRoundIsOkAsOftenAsItComes) {
   EXPECT_EQ(Values(), "1");
 }
 
-// Rule R3; elsewhere the branch stayed locked for ever.
+// Rule R3. In Seata the branch stayed locked for ever (its issue 4073).
 TEST_F(TwoPhaseTest, R3_APrepareThatItsRollbackOvertookIsRefusedAlsoAfterAKill) {
   EXPECT_TRUE(Rollback(Round(3)).ok());
   EXPECT_FALSE(Prepare(Round(3), 3).ok());
@@ -175,6 +175,7 @@ TEST_F(TwoPhaseTest, R3_APrepareThatItsRollbackOvertookIsRefusedAlsoAfterAKill) 
 }
 
 // Rules R5, R10: the promise outlives the process, and only the coordinator ends the doubt.
+// Elsewhere what was prepared was in memory only.
 TEST_F(TwoPhaseTest, R5_WhatWasPreparedIsInDoubtAfterAKillAndCanStillBeCommitted) {
   PrepareYes(Round(1), 1);
   KillAndStart();
@@ -199,7 +200,7 @@ TEST_F(TwoPhaseTest, R5_WhatWasPreparedIsInDoubtAfterAKillAndCanStillBeRolledBac
   EXPECT_EQ(Values(), "2");
 }
 
-// Elsewhere one transaction that nobody could resolve kept the whole node from starting.
+// With Bitronix one transaction that nobody could resolve kept the whole node from starting.
 TEST_F(TwoPhaseTest, R10_ANodeWithARoundInDoubtStartsAndServesReadsWithoutACoordinator) {
   PrepareYes(Round(1), 1);
   EXPECT_TRUE(Commit(Round(1)).ok());

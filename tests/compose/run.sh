@@ -59,6 +59,25 @@ value() {
 size() {
   docker image inspect -f '{{.Size}}' "$1"
 }
+megabytes() {
+  echo "$(($1 / 1000000)) MB"
+}
+
+# What is measured on the way, told together at the end.
+figures=()
+figure() {
+  figures+=("$1")
+  echo "$1"
+}
+clock_started=0
+start_clock() {
+  clock_started=$(date +%s%3N)
+}
+# clock: the time since start_clock, which has the time of the looking in it.
+clock() {
+  local milliseconds=$(($(date +%s%3N) - clock_started))
+  printf '%d.%01d s' $((milliseconds / 1000)) $((milliseconds % 1000 / 100))
+}
 
 check "the configuration is valid" compose config -q
 check "there is a base image" deploy/base-image.sh || finish
@@ -73,14 +92,15 @@ rm -f "/tmp/$project.log"
 pass "the image builds ($((SECONDS - started)) s)"
 
 added=$(($(size lockstep) - $(size debian:bookworm-slim)))
-echo "the image adds $((added / 1000000)) MB to its base"
+figure "image: $(megabytes "$(size lockstep)"), $(megabytes "$added") above its base"
 check "the image adds less than 60 MB to its base" test "$added" -lt "$image_limit"
 
+start_clock
 started=$SECONDS
 check "up" compose up -d || finish
 check "all six are healthy within 30 s" eventually $((started + 30 - SECONDS)) all_healthy ||
   { compose ps; compose logs --tail=30; finish; }
-echo "healthy $((SECONDS - started)) s after up"
+figure "all six healthy: $(clock) after up"
 
 # --- what each container may
 for service in "${services[@]}"; do
@@ -116,46 +136,69 @@ else
   lockstep exec bank "INSERT INTO t VALUES (2)" stock "INSERT INTO t VALUES (2)" >/dev/null
 fi
 
-# --- a process that dies, and is started again by its restart policy
-pid=$(inspect stock-1 '{{.State.Pid}}')
-kill_process() {
-  if [ "$(id -u)" -eq 0 ]; then kill -9 "$pid"; else sudo kill -9 "$pid"; fi
-}
-restarted() {
-  local now
-  now=$(inspect stock-1 '{{.State.Pid}}')
-  [ "$now" -ne 0 ] && [ "$now" -ne "$pid" ]
-}
-check "kill -9 of a participant" kill_process
-check "its container starts again by itself" eventually 20 restarted
-check "it is taken back" eventually 30 state stock-1 READY
-check_match '^2$' "its data is there" value stock "SELECT count(*) FROM t"
-check "a transaction that needs it commits" lockstep exec stock "INSERT INTO t VALUES (3)"
-
-# --- all containers restart
-check "restart of all" compose restart --timeout 15
-check "all are healthy again" eventually 60 all_healthy
 all_ready() {
   local node
   for node in "${cluster_nodes[@]}"; do state "$node" READY || return 1; done
 }
+
+# --- memory, while nothing is to do
+small=true
+for service in "${services[@]}"; do
+  resident=$(awk '/^VmRSS:/ { print $2 }' "/proc/$(inspect "$service" '{{.State.Pid}}')/status")
+  figure "$service: $((resident / 1024)) MiB resident, idle"
+  [ "$resident" -lt $((32 * 1024)) ] || small=false
+done
+check "each has less than 32 MiB resident" $small
+
+# --- a process that dies, and is started again by its restart policy
+kill_process() {
+  pid=$(inspect "$1" '{{.State.Pid}}')
+  if [ "$(id -u)" -eq 0 ]; then kill -9 "$pid"; else sudo kill -9 "$pid"; fi
+}
+restarted() {
+  local now
+  now=$(inspect "$1" '{{.State.Pid}}')
+  [ "$now" -ne 0 ] && [ "$now" -ne "$pid" ]
+}
+start_clock
+check "kill -9 of a participant" kill_process stock-1
+check "its container starts again by itself" eventually 20 restarted stock-1
+check "it is taken back" eventually 30 state stock-1 READY
+figure "stock-1 READY: $(clock) after kill -9"
+check_match '^2$' "its data is there" value stock "SELECT count(*) FROM t"
+check "a transaction that needs it commits" lockstep exec stock "INSERT INTO t VALUES (3)"
+start_clock
+check "kill -9 of the coordinator" kill_process coordinator
+check "its container starts again by itself" eventually 20 restarted coordinator
 check "every participant is READY" eventually 30 all_ready
+figure "all READY: $(clock) after kill -9 of the coordinator"
+
+# --- all containers restart
+start_clock
+check "restart of all" compose restart --timeout 15
+check "all are healthy again" eventually 60 all_healthy
+check "every participant is READY" eventually 30 all_ready
+figure "all READY: $(clock) after the command to restart all"
 check_match '^2$' "the bank's data is there" value bank "SELECT count(*) FROM t"
 check_match '^3$' "the stock's data is there" value stock "SELECT count(*) FROM t"
 lockstep exec bank "CREATE TABLE v(version INTEGER)" "INSERT INTO v VALUES (7)" >/dev/null
 check_match 'replicas agree' "the bank's replicas agree" lockstep version bank v
 
 # --- one backup is cut off
+start_clock
 check "a backup is cut off" docker network disconnect "${project}_cluster" "$(container bank-3)"
 check "it is found UNREACHABLE" eventually 30 state bank-3 UNREACHABLE
+figure "bank-3 UNREACHABLE: $(clock) after it was cut off"
 check_exit 1 "a transaction on the bank fails" lockstep exec bank "INSERT INTO t VALUES (9)"
 check_match 'node_id: bank-3' "and names the backup" lockstep exec bank "INSERT INTO t VALUES (9)"
 check "one that does not need it commits" lockstep exec \
   stock "INSERT INTO t VALUES (4)" orders "INSERT INTO t VALUES (4)"
 check_match '^2$' "the bank can be read" value bank "SELECT count(*) FROM t"
+start_clock
 check "the backup is connected again" \
   docker network connect --alias bank-3 "${project}_cluster" "$(container bank-3)"
 check "it is taken back" eventually 30 state bank-3 READY
+figure "bank-3 READY: $(clock) after it was connected again"
 check "the bank takes transactions again" lockstep exec bank "INSERT INTO t VALUES (5)"
 
 # --- nothing stays behind
@@ -169,4 +212,6 @@ nothing_left() {
   test -z "$(left)"
 }
 check "no container, volume or network is left" nothing_left
+echo "figures:"
+printf '  %s\n' "${figures[@]}"
 finish

@@ -83,7 +83,7 @@ void FakeLink::Fence(const v1::FenceRequest& request, absl::Duration,
   done(std::move(answer));
 }
 
-void FakeLink::Status(const v1::StatusRequest& request, absl::Duration,
+void FakeLink::Status(const v1::StatusRequest& request, absl::Duration, bool,
                       OnAnswer<v1::StatusResponse> done) {
   if (FailsAsDown(done)) return;
   Answered<v1::StatusResponse> answer;

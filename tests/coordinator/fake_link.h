@@ -60,7 +60,7 @@ class FakeLink final : public ParticipantLink {
                 OnAnswer<v1::RollbackResponse> done) override;
   void Fence(const v1::FenceRequest& request, absl::Duration,
              OnAnswer<v1::FenceResponse> done) override;
-  void Status(const v1::StatusRequest& request, absl::Duration,
+  void Status(const v1::StatusRequest& request, absl::Duration, bool waits,
               OnAnswer<v1::StatusResponse> done) override;
   void Read(const v1::ReadRequest& request, absl::Duration,
             OnAnswer<v1::ReadResponse> done) override;

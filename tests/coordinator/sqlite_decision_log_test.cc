@@ -189,6 +189,7 @@ TEST_F(SqliteDecisionLogTest, WhatIsOlderThanTheHorizonIsNotCalledAborted) {
   EXPECT_EQ(log->FindOutcome({1, 302})->kind, LoggedOutcome::Kind::kNoRecord);
 }
 
+// Elsewhere a record expired while a participant still needed it.
 TEST_F(SqliteDecisionLogTest, ADecisionThatIsNotForgottenIsNeverPruned) {  // R17
   {
     auto log = Start();
@@ -249,6 +250,47 @@ TEST_F(SqliteDecisionLogTest, EveryErrorOfADiskIsReportedAndLeavesAReadableLog) 
     }
     ASSERT_LT(after, 100);
   }
+}
+
+// Narayana took a log that it could not read for one without the transaction (JBTM-2885).
+TEST_F(SqliteDecisionLogTest, ALogThatCannotBeReadToItsEndIsAnErrorAndNotAShorterLog) {  // R16
+  RegisterFailingVfs();
+  constexpr uint64_t kDecisions = 60;  // more than a page of them
+  {
+    auto log = Start();
+    for (uint64_t i = 1; i <= kDecisions; ++i) {
+      ASSERT_TRUE(log->Write(BatchOf({DecisionOf(RoundId::Make(1, i), {i})})).ok());
+    }
+  }
+  SqliteDecisionLogOptions options = Options();
+  options.vfs = kFailingVfs;
+  // On a copy of its own: what a try leaves behind would be read by the next.
+  const auto recover = [&options](const std::string& directory) -> absl::StatusOr<RecoveredState> {
+    options.directory = directory;
+    auto log = SqliteDecisionLog::Open(options);
+    if (!log.ok()) return log.status();
+    if (absl::Status status = (*log)->SetMembers(ThreeMembers()); !status.ok()) return status;
+    return (*log)->Recover();
+  };
+  int refused = 0;
+  bool failed = true;
+  for (int after = 0; failed; ++after) {
+    const TempDirectory copy;
+    std::filesystem::copy(directory_.path(), copy.path(),
+                          std::filesystem::copy_options::recursive |
+                              std::filesystem::copy_options::overwrite_existing);
+    const int failures = VfsFailures();
+    FailReadsAfter(after);
+    const absl::StatusOr<RecoveredState> state = recover(copy.path());
+    FailReadsAfter(-1);
+    failed = VfsFailures() > failures;
+    refused += state.ok() ? 0 : 1;
+    ASSERT_TRUE(failed || state.ok()) << state.status();
+    // What fails may be a read that was not needed.
+    EXPECT_EQ(state.ok() ? state->open.size() : kDecisions, kDecisions) << "after " << after;
+  }
+  std::printf("%d of the starts were refused\n", refused);
+  EXPECT_GT(refused, 10);
 }
 
 TEST_F(SqliteDecisionLogTest, AFailedSyncIsAnError) {  // R13

@@ -105,7 +105,8 @@ check_match '"replicas_?[Aa]gree": true' "GetTableVersion compares the replicas"
 check_match '"table_?[Vv]ersion": "1"' "GetVersion reads one replica" \
   call "$replica" lockstep.v1.ParticipantService/GetVersion '{"table":"t"}'
 
-# --- refusals and aborts: grpcurl's exit status is 64 + the gRPC code
+# --- refusals and aborts: grpcurl's exit status is 64 + the gRPC code. An error inside an answer that
+# is OK, as rqlite has it, would be overlooked: whatever is not committed is a gRPC error.
 check_exit 73 "a constraint aborts with FAILED_PRECONDITION" execute "$insert"
 aborted() {
   execute "$insert"

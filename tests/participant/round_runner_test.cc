@@ -23,12 +23,16 @@ class StoreThatFailsToBegin final : public PrepareStore {
   const std::optional<Redo>& redo() const override { return real_.redo(); }
   const Identity& identity() const override { return real_.identity(); }
   absl::Time latest_instant() const override { return real_.latest_instant(); }
+  uint64_t coordinator() const override { return real_.coordinator(); }
+  const OpenTimes& open_times() const override { return real_.open_times(); }
   sqlite::Connection& writer() override { return real_.writer(); }
   sqlite::FrozenClock& frozen_clock() override { return real_.frozen_clock(); }
   absl::StatusOr<std::unique_ptr<sqlite::Connection>> OpenReader() override {
     return real_.OpenReader();
   }
-  absl::Status PersistTerm(Term term) override { return real_.PersistTerm(term); }
+  absl::Status PersistTerm(Term term, uint64_t coordinator) override {
+    return real_.PersistTerm(term, coordinator);
+  }
   absl::Status PersistTombstone(RoundId round) override { return real_.PersistTombstone(round); }
   absl::Status SetIdentity(const std::string& log_id, int role, uint32_t replicas) override {
     return real_.SetIdentity(log_id, role, replicas);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "coordinator/protocol/config.h"
+#include "participant/protocol/protocol.h"
 #include "tests/simulation/random.h"
 
 namespace lockstep::simulation {
@@ -45,7 +46,11 @@ struct Options {
 
   coordinator::BrokenRules broken;
   bool obey_any_run = false;  // R22, at participants
-  bool is_broken = false;     // only what the world sees counts then, not what the protocol checks
+  participant::BrokenRules broken_participant;
+  bool term_is_not_durable = false;       // R1, at the participants
+  bool log_forgets_term = false;          // R1, at the coordinators
+  bool tombstone_is_not_durable = false;  // R3
+  bool is_broken = false;  // only what the world sees counts then, not what the protocol checks
   bool trace = false;
 };
 

@@ -16,13 +16,15 @@ namespace lockstep::simulation {
 // by a coordinator of an older term than the log's is refused.
 class SimLog {
  public:
-  explicit SimLog(size_t participants) : known_(participants) {}
+  SimLog(size_t participants, bool forgets_term)
+      : known_(participants), forgets_term_(forgets_term) {}
 
   // A coordinator starts: a new term, then all that is there. Requires !superseded().
   coordinator::StartState Open(uint64_t boot_id, uint64_t random_seed) {
     coordinator::StartState start;
-    start.term = ++term_;
     runs_.push_back(boot_id);
+    start.term = term_ + 1;
+    if (!forgets_term_) term_ = start.term;
     start.participants = known_;
     for (const auto& [round, record] : records_) start.kept.push_back({round, record.kept});
     start.clock_floor = clock_floor_;
@@ -68,6 +70,7 @@ class SimLog {
   bool superseded_ = false;
   std::map<RoundId, coordinator::LogDecision> records_;
   std::vector<coordinator::KnownParticipant> known_;
+  const bool forgets_term_;  // a rule that is switched off
   absl::Time clock_floor_ = absl::UnixEpoch();
 };
 

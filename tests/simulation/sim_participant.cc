@@ -22,7 +22,8 @@ SimParticipant::SimParticipant(ParticipantIndex index, DatabaseIndex database,
 void SimParticipant::Start() {
   boot_id_ = random_->Next();
   votes_.clear();
-  protocol_ = std::make_unique<participant::Protocol>(/*standalone=*/false);
+  protocol_ =
+      std::make_unique<participant::Protocol>(/*standalone=*/false, options_->broken_participant);
   protocol_->Scanned(storage_.Scan());
 }
 
@@ -75,7 +76,9 @@ SimParticipant::Handled SimParticipant::Refuse(Refusal refusal, Answer* answer) 
 bool SimParticipant::Persist(const Decision& decision) {
   if (MayCrash()) return false;
   if (decision.persist_tombstone) {
-    storage_.PersistTombstone(*decision.persist_tombstone);
+    if (!options_->tombstone_is_not_durable) {
+      storage_.PersistTombstone(*decision.persist_tombstone);
+    }
     if (MayCrash()) return false;
     protocol_->TombstonePersisted(*decision.persist_tombstone);
   }
@@ -111,7 +114,7 @@ SimParticipant::Handled SimParticipant::Prepare(const Request& request, Answer* 
 }
 
 SimParticipant::Handled SimParticipant::RunBranches(const Request& request, Answer* answer) {
-  observer_.on_execute(index_);
+  observer_.on_execute(index_, request.round);
   Frame frame{request.round, {}, true};
   Rows rows = storage_.rows();
   bool deferring = false;
@@ -217,7 +220,8 @@ SimParticipant::Handled SimParticipant::Rollback(const Request& request, Answer*
   const Decision decision = protocol_->Rollback(request.term, request.round);
   if (!Persist(decision)) return Handled::kDied;
   if (decision.action == Action::kRefuse) return Refuse(decision.refusal, answer);
-  if (decision.action == Action::kForget) protocol_->Forgotten(request.round);
+  if (decision.action == Action::kForget) protocol_->Forgotten(storage_.frame()->round);
+  observer_.on_rolled_back(index_, request.round);
   return Done(answer);
 }
 
@@ -227,7 +231,7 @@ SimParticipant::Handled SimParticipant::Fence(const Request& request, Answer* an
   if (decision.action == Action::kRefuse) return Refuse(decision.refusal, answer);
   if (MayCrash()) return Handled::kDied;
   if (decision.persist_term) {
-    storage_.PersistTerm(*decision.persist_term, run);
+    if (!options_->term_is_not_durable) storage_.PersistTerm(*decision.persist_term, run);
     if (MayCrash()) return Handled::kDied;
     protocol_->TermPersisted(*decision.persist_term, run);
   }

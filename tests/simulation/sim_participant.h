@@ -21,7 +21,9 @@ class SimParticipant {
  public:
   struct Observer {
     // Before the branches of a Prepare run: everything decided for it must be visible (R14).
-    std::function<void(ParticipantIndex)> on_execute;
+    std::function<void(ParticipantIndex, RoundId)> on_execute;
+    // Before a Rollback is answered.
+    std::function<void(ParticipantIndex, RoundId)> on_rolled_back;
     std::function<void(const std::string&)> on_violation;
   };
 

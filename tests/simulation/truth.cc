@@ -21,6 +21,14 @@ void Truth::Submitted(TransactionHandle transaction,
 
 void Truth::Sent(const coordinator::SendPrepare& prepare) {
   sheets_[{prepare.round, prepare.participant}].branches = prepare.branches;
+  for (const PreparedBranch& branch : prepare.branches) {
+    Transaction& transaction = transactions_[branch.transaction];
+    if (transaction.sent_in != prepare.round && transaction.seed == branch.seed) {
+      Violate("a transaction that was deferred has its old seed (R23)");
+    }
+    transaction.sent_in = prepare.round;
+    transaction.seed = branch.seed;
+  }
 }
 
 void Truth::Voted(const coordinator::PrepareAnswered& answer) {
@@ -56,10 +64,13 @@ void Truth::DecideAt(const KeptBranches& kept, const coordinator::LogDecision& r
   const Sheet& sheet = sheets_[{record.round, p}];
   if (!sheet.votes) return Violate("keeps branches whose votes nobody has");
   Rows rows = decided_[p].empty() ? Rows{} : decided_[p].back().after;
+  absl::Time clock = decided_[p].empty() ? absl::InfinitePast() : decided_[p].back().latest_clock;
   size_t next = 0;
   for (size_t i = 0; i < sheet.branches.size() && i < kept.cut; ++i) {
     const Vote& vote = (*sheet.votes)[i];
     if (vote.kind != Vote::Kind::kYes) continue;
+    if (sheet.branches[i].clock < clock) Violate("an instant before that of the one before (R23)");
+    clock = sheet.branches[i].clock;
     const Vote serial = Execute(sheet.branches[i], databases_[p], p, &rows);
     if (serial.kind != vote.kind || serial.digest != vote.digest) {
       Violate("a vote that was used is not that of serial execution");
@@ -76,7 +87,7 @@ void Truth::DecideAt(const KeptBranches& kept, const coordinator::LogDecision& r
   }
   const RoundId last = decided_[p].empty() ? RoundId() : decided_[p].back().round;
   if (record.round <= last) Violate("rounds at a participant do not grow");
-  decided_[p].push_back({record.round, rows});
+  decided_[p].push_back({record.round, rows, clock});
 }
 
 void Truth::Told(const coordinator::Complete& complete) {
@@ -95,19 +106,35 @@ void Truth::Told(const coordinator::Complete& complete) {
   }
 }
 
-// A NO that was answered was judged on committed state: no YES before it was undone.
+Rows Truth::RowsBefore(ParticipantIndex participant, RoundId round) const {
+  const std::vector<DecidedRound>& decided = decided_[participant];
+  const auto after = std::lower_bound(
+      decided.begin(), decided.end(), round,
+      [](const DecidedRound& before, RoundId limit) { return before.round < limit; });
+  return after == decided.begin() ? Rows{} : std::prev(after)->after;
+}
+
+// A NO that was answered was judged on committed state (no YES before it was undone), and serial
+// execution says NO there too.
 void Truth::CheckNo(const coordinator::Complete& complete) {
   const Sheet& sheet = sheets_[{complete.round, complete.participant}];
   if (!sheet.votes) return Violate("a NO that nobody voted");
+  const ParticipantIndex p = complete.participant;
+  Rows rows = RowsBefore(p, complete.round);
   for (size_t i = 0; i < sheet.branches.size(); ++i) {
     if (sheet.branches[i].transaction == complete.transaction) {
+      const Vote serial = Execute(sheet.branches[i], databases_[p], p, &rows);
       if ((*sheet.votes)[i].kind != Vote::Kind::kNo) Violate("a NO that was no NO");
+      if (serial.kind != Vote::Kind::kNo) Violate("a NO that is none by serial execution");
       return;
     }
     const auto committed = committed_.find(sheet.branches[i].transaction);
     const bool undone = committed == committed_.end() || committed->second != complete.round;
     if ((*sheet.votes)[i].kind == Vote::Kind::kYes && undone) {
       Violate("a NO was judged on what was undone");
+    }
+    if ((*sheet.votes)[i].kind == Vote::Kind::kYes) {
+      Execute(sheet.branches[i], databases_[p], p, &rows);
     }
   }
   Violate("a NO of a branch that was not sent");
@@ -117,7 +144,14 @@ RoundId Truth::LastDecided(ParticipantIndex participant) const {
   return decided_[participant].empty() ? RoundId() : decided_[participant].back().round;
 }
 
-void Truth::Executes(ParticipantIndex participant, const Storage& storage) {
+void Truth::RolledBack(ParticipantIndex participant, RoundId round) {
+  rolled_back_[participant].insert(round);
+}
+
+void Truth::Executes(ParticipantIndex participant, RoundId round, const Storage& storage) {
+  if (round <= storage.applied_round() || rolled_back_[participant].contains(round)) {
+    Violate(absl::StrCat("participant ", participant, " runs a round that has ended there (R3)"));
+  }
   if (storage.applied_round() != LastDecided(participant)) {
     Violate(absl::StrCat("participant ", participant,
                          " runs a round before all that was decided is visible (R14)"));

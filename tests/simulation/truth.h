@@ -21,6 +21,7 @@ class Truth {
   explicit Truth(std::vector<DatabaseIndex> databases)
       : databases_(std::move(databases)),
         decided_(databases_.size()),
+        rolled_back_(databases_.size()),
         answered_(databases_.size()) {}
 
   const std::optional<std::string>& violation() const { return violation_; }
@@ -35,7 +36,8 @@ class Truth {
   void Told(const coordinator::Complete& complete);
 
   // What participants do.
-  void Executes(ParticipantIndex participant, const Storage& storage);
+  void Executes(ParticipantIndex participant, RoundId round, const Storage& storage);
+  void RolledBack(ParticipantIndex participant, RoundId round);
   void Check(ParticipantIndex participant, const Storage& storage);
 
   // A read that is sent now has to show this round.
@@ -49,6 +51,7 @@ class Truth {
   struct DecidedRound {
     RoundId round;
     Rows after = {};
+    absl::Time latest_clock;
   };
   struct Sheet {  // a round at one participant
     std::vector<PreparedBranch> branches;
@@ -56,13 +59,19 @@ class Truth {
   };
   struct Transaction {
     absl::InlinedVector<ParticipantIndex, 4> participants;
+    // Of the latest round that it was sent in.
+    RoundId sent_in;
+    uint64_t seed = 0;
   };
 
   void DecideAt(const coordinator::KeptBranches& kept, const coordinator::LogDecision& record);
   void CheckNo(const coordinator::Complete& complete);
+  // What a participant shows before a round.
+  Rows RowsBefore(ParticipantIndex participant, RoundId round) const;
 
   const std::vector<DatabaseIndex> databases_;  // by participant
   std::vector<std::vector<DecidedRound>> decided_;
+  std::vector<std::set<RoundId>> rolled_back_;
   std::vector<RoundId> answered_;
   std::map<TransactionHandle, Transaction> transactions_;
   std::map<std::pair<RoundId, ParticipantIndex>, Sheet> sheets_;

@@ -25,7 +25,7 @@ World::World(Options options, uint64_t seed)
     : options_(std::move(options)),
       random_(seed),
       truth_(DatabasesOf(options_)),
-      log_(DatabasesOf(options_).size()),
+      log_(DatabasesOf(options_).size(), options_.log_forgets_term),
       clients_(static_cast<size_t>(options_.clients)) {
   config_.broken = options_.broken;
   config_.round_caps.transactions = static_cast<uint32_t>(1 + random_.Below(8));
@@ -35,8 +35,11 @@ World::World(Options options, uint64_t seed)
         config_.participants.empty() || config_.participants.back().database != database;
     config_.participants.push_back({absl::StrCat("node", p), database, is_master});
     SimParticipant::Observer observer;
-    observer.on_execute = [this](ParticipantIndex index) {
-      truth_.Executes(index, participants_[index]->storage());
+    observer.on_execute = [this](ParticipantIndex index, RoundId round) {
+      truth_.Executes(index, round, participants_[index]->storage());
+    };
+    observer.on_rolled_back = [this](ParticipantIndex index, RoundId round) {
+      truth_.RolledBack(index, round);
     };
     observer.on_violation = [this](const std::string& what) { truth_.Violate(what); };
     participants_.push_back(

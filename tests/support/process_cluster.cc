@@ -17,8 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kClusterId[] = "test";
-
 std::string Program(const std::string& name) {
   return absl::StrCat(LOCKSTEP_TEST_BIN_DIR, "/", name);
 }
@@ -155,6 +153,20 @@ std::optional<std::string> ProcessCluster::WaitUntilSettled(absl::Duration limit
     if (auto end = process(i).Died()) absl::StrAppend(&why, "\n", process_name(i), ": ", *end);
   }
   return why;
+}
+
+v1::NodeReport ProcessCluster::ReportOf(size_t index) const {
+  // Any term that no coordinator has reached: a Status obeys none.
+  constexpr uint32_t kLateTerm = 1 << 19;
+  v1::StatusRequest request;
+  request.mutable_target()->set_cluster_id(kClusterId);
+  request.mutable_target()->set_node_id(nodes_[index].node_id);
+  request.mutable_target()->set_term(kLateTerm);
+  v1::StatusResponse response;
+  const grpc::Status status = TwoPhaseCommit(index)->Status(
+      Within(absl::Seconds(20), /*wait_for_ready=*/true).get(), request, &response);
+  EXPECT_TRUE(status.ok()) << nodes_[index].node_id << ": " << ToText(status);
+  return response.report();
 }
 
 std::unique_ptr<v1::CoordinatorService::Stub> ProcessCluster::Coordinator() const {

@@ -44,6 +44,8 @@ class Process {
   void Start();
   // Whether Start was called and none of the below ended it; it may have ended by itself.
   bool started() const { return pid_ > 0; }
+  // Requires started().
+  pid_t pid() const { return pid_; }
   // Looks whether it ended by itself; then tells how, with the end of its log.
   std::optional<std::string> Died();
   // Waits for its end by itself; the exit status, or nullopt when `limit` is over.
@@ -73,6 +75,8 @@ std::vector<NodeSpec> FiveNodes();
 
 class ProcessCluster {
  public:
+  static constexpr char kClusterId[] = "test";
+
   // Makes a directory for the data; starts nothing. The directory goes with the cluster, unless a
   // test of this process failed: then its path is printed.
   explicit ProcessCluster(std::vector<NodeSpec> nodes = FiveNodes());
@@ -99,6 +103,9 @@ class ProcessCluster {
   // Until all participants are READY, nothing is in doubt and every decision is delivered. On
   // failure says why.
   std::optional<std::string> WaitUntilSettled(absl::Duration limit);
+
+  // What a participant tells of itself, asked directly; fails the test if it does not answer.
+  v1::NodeReport ReportOf(size_t index) const;
 
   // Stubs on channels that reconnect fast; each call makes a new connection.
   std::unique_ptr<v1::CoordinatorService::Stub> Coordinator() const;

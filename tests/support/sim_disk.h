@@ -42,7 +42,7 @@ class SimDisk {
   void LosePower(std::mt19937_64& random);
   void KillProcess();  // what was written stays, and stays unsynced
 
-  // Makes the next sync, or the nth write from now, fail: the latter for want of space.
+  // Makes the next sync, or the nth write or read from now, fail: the write for want of space.
   void FailNextSync();
   void FailWrite(int64_t nth);
   // The same for the nth read or write, with an I/O error, as of a disk that dies.

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import shutil
+import subprocess
 import tempfile
 import unittest
 
@@ -209,6 +210,22 @@ class RulesTest(unittest.TestCase):
         text = " ".join(f"R{rule}" for rule in rules.RULES) + " R24"
         self.assertEqual(list(rules.check_rules({"tests/a.cc": text})),
                          ["tests:0: a test names R24, which is no rule"])
+
+
+class RunnerTest(unittest.TestCase):
+
+    def run_sh(self, *arguments):
+        script = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "run.sh")
+        return subprocess.run([script, *arguments], capture_output=True, text=True, check=False)
+
+    def test_a_group_that_is_none_is_an_error_that_names_them(self):
+        groups = self.run_sh("--list").stdout.split()
+        self.assertIn("cluster", groups)
+        for arguments in (("--only", "typo"), ("--only", "unit", "--only", "typo")):
+            run = self.run_sh(*arguments)
+            self.assertEqual((run.returncode, run.stdout), (2, ""))
+            for name in ['"typo"', *groups]:
+                self.assertIn(name, run.stderr)
 
 
 class OnDiskTest(unittest.TestCase):

@@ -159,6 +159,44 @@ TEST(HandshakeTest, WhenItAnswersAgainItIsShakenHandsWithFirstR15) {
   EXPECT_EQ(harness.CountFor<SendFence>(0), 1u);
 }
 
+TEST(HandshakeTest, AStatusWaitsAtOnceForAConnectionToWhatIsUnreachable) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0});
+  harness.Step(PrepareFailed{0, Round(1), CallFailure::kUnavailable});
+  EXPECT_EQ(harness.CountFor<SendStatus>(0), 0u);
+  harness.Step(FenceFailed{0, CallFailure::kUnavailable});
+  ASSERT_EQ(harness.StateOf(0), ParticipantState::kUnreachable);
+  ASSERT_EQ(harness.CountFor<SendStatus>(0), 1u);
+  EXPECT_TRUE(harness.First<SendStatus>().waits);
+  harness.Step(StatusFailed{0, CallFailure::kUnavailable});
+  EXPECT_EQ(harness.CountFor<SendStatus>(0), 0u) << "it is not asked without a pause";
+  harness.Pass(kStatusInterval);
+  ASSERT_EQ(harness.CountFor<SendStatus>(0), 1u);
+  EXPECT_TRUE(harness.First<SendStatus>().waits);
+  harness.StatusAnswers(0);
+  EXPECT_EQ(harness.CountFor<SendFence>(0), 1u);
+  harness.Pass(kStatusInterval);
+  EXPECT_FALSE(harness.First<SendStatus>().waits);
+}
+
+// The Status call may come later than it: any answer tells that it is back.
+TEST(HandshakeTest, ADecisionThatIsTakenShowsThatAParticipantIsBackR15) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0});
+  harness.Votes(0, Round(1), {kYes});
+  harness.Step(DecisionDurable{Round(1)});
+  harness.Step(CommitFailed{0, Round(1), CallFailure::kUnavailable});
+  harness.Step(FenceFailed{0, CallFailure::kUnavailable});
+  ASSERT_EQ(harness.StateOf(0), ParticipantState::kUnreachable);
+  harness.Pass(kLongestRetry);
+  ASSERT_EQ(harness.CountFor<SendCommit>(0), 1u);
+  harness.CommitAnswers(0, Round(1));
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kRecovering);
+  EXPECT_EQ(harness.CountFor<SendFence>(0), 1u);
+}
+
 TEST(HandshakeTest, AFailureThatIsOlderThanTheLatestAnswerIsIgnored) {
   Harness harness;
   harness.StartReady();
@@ -204,6 +242,34 @@ TEST(HandshakeTest, ANodeOfAnotherIdentityIsRefusedUntilItIsRepairedR22) {
   EXPECT_EQ(harness.CountFor<SendFence>(0), 1u);
   harness.FenceAnswers(0);
   EXPECT_EQ(harness.StateOf(0), ParticipantState::kReady);
+}
+
+// Another node under its address refuses the Status too: it answers, so it is asked who it is.
+TEST(HandshakeTest, AnUnreachableNodeWhoseAddressAnotherOneTookIsRefusedNotUnreachableR22) {
+  Harness harness;
+  harness.StartReady();
+  harness.Pass(kStatusInterval);
+  harness.Step(StatusFailed{0, CallFailure::kUnavailable});
+  ASSERT_EQ(harness.StateOf(0), ParticipantState::kUnreachable);
+  harness.Pass(kStatusInterval);
+  harness.Step(StatusFailed{0, CallFailure::kRefused});
+  ASSERT_EQ(harness.CountFor<SendFence>(0), 1u);
+  harness.Step(FenceRefused{0, "this is node9, not node0"});
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kRefused);
+}
+
+// A participant's own errors carry its boot id; a server that knows nothing of Lockstep has none.
+TEST(HandshakeTest, AStatusThatAStrangerRefusesAsksForAHandshakeR15R22) {
+  Harness harness;
+  harness.StartReady();
+  harness.Pass(kStatusInterval);
+  harness.monotonic += absl::Milliseconds(1);
+  harness.Step(StatusFailed{0, CallFailure::kRefused});
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kRecovering);
+  EXPECT_EQ(harness.CountFor<SendFence>(0), 1u);
+  harness.StepAll(
+      {Heard{1, harness.reports[1].boot_id, RoundId()}, StatusFailed{1, CallFailure::kRefused}});
+  EXPECT_EQ(harness.StateOf(1), ParticipantState::kReady);
 }
 
 TEST(HandshakeTest, AHigherTermEndsTheProcessAndTheLogWhereverItIsSeenR22) {

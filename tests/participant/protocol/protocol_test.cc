@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "participant/protocol/invariants.h"
-
 namespace lockstep::participant {
 namespace {
 
@@ -378,34 +376,6 @@ TEST_F(ProtocolDeathTest, AStepThatWasNeverDueEndsTheProcess) {
   EXPECT_DEATH(protocol_->TermPersisted(kTerm, kRun + 1), "a term belongs to one run .R22.");
   EXPECT_DEATH(protocol_->Synced(R(11)), "what is durable is applied");
   EXPECT_DEATH(protocol_->Scanned(Clean()), "a scan ended that nobody waited for");
-}
-
-TEST(InvariantsTest, EachBrokenInvariantIsNamed) {
-  State good;
-  good.phase = RoundPhase::kIdle;
-  good.term = kTerm;
-  good.applied = R(5);
-  good.durable = R(4);
-  good.tombstone = R(6);
-  EXPECT_EQ(BrokenInvariant(good, good), std::nullopt);
-  const auto broken = [&](auto&& change) {
-    State bad = good;
-    change(bad);
-    return BrokenInvariant(good, bad).has_value();
-  };
-  EXPECT_TRUE(broken([](State& s) { s.phase = RoundPhase::kPrepared; }));
-  EXPECT_TRUE(broken([](State& s) { s.round = R(7); }));
-  EXPECT_TRUE(broken([](State& s) { s.phase = RoundPhase::kInDoubt, s.round = R(5); }));
-  EXPECT_TRUE(broken([](State& s) { s.phase = RoundPhase::kInDoubt, s.round = R(7, kTerm + 1); }));
-  EXPECT_TRUE(broken([](State& s) { s.durable = R(6); }));
-  EXPECT_TRUE(broken([](State& s) { s.durable = R(3); }));
-  EXPECT_TRUE(broken([](State& s) { s.term = kTerm - 1; }));
-  EXPECT_TRUE(broken([](State& s) { s.tombstone = R(5); }));
-  EXPECT_TRUE(broken([](State& s) { s.tombstone = R(1, kTerm + 1); }));
-  EXPECT_TRUE(broken([](State& s) { s.applied = R(4); }));
-  EXPECT_TRUE(broken([](State& s) { s.applied = R(7); }));
-  EXPECT_TRUE(broken([](State& s) { s.has_record = true; }));
-  EXPECT_TRUE(broken([](State& s) { s.phase = RoundPhase::kPrepared, s.round = R(6); }));
 }
 
 }  // namespace

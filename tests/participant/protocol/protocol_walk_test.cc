@@ -1,9 +1,13 @@
 // Random walks of the protocol beside a plain reference, with crashes at every step.
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <random>
+#include <string>
 
 #include "participant/protocol/protocol.h"
 #include "tests/participant/protocol/reference_participant.h"
@@ -21,7 +25,7 @@ struct Disk {
 
 class Walk {
  public:
-  explicit Walk(uint32_t seed) : random_(seed) {
+  explicit Walk(uint32_t seed, BrokenRules broken = {}) : random_(seed), broken_(broken) {
     disk_.scan.identified = true;
     logs_[0] = logs_[1] = {++last_run_};
     Start();
@@ -59,7 +63,7 @@ class Walk {
   int Pick(int below) { return static_cast<int>(random_() % static_cast<uint32_t>(below)); }
 
   void Start() {
-    protocol_ = std::make_unique<Protocol>(false);
+    protocol_ = std::make_unique<Protocol>(/*standalone=*/false, broken_);
     protocol_->Scanned(disk_.scan);
   }
 
@@ -198,6 +202,7 @@ class Walk {
   }
 
   std::mt19937 random_;
+  const BrokenRules broken_;
   Disk disk_;
   std::unique_ptr<Protocol> protocol_;
   ReferenceParticipant reference_;
@@ -206,20 +211,63 @@ class Walk {
   int steps_ = 0;
 };
 
-TEST(ProtocolWalkTest, AgreesWithTheReferenceOverRandomMessagesAndCrashes) {
-  for (uint32_t seed = 1; seed <= 400; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    Walk walk(seed);
-    for (int step = 0; step < 400; ++step) {
+constexpr uint32_t kSeeds = 400;
+constexpr int kSteps = 400;
+
+// Ends with the first failure of the test, and tells where it was; empty: there was none.
+std::string WalkAll(BrokenRules broken) {
+  for (uint32_t seed = 1; seed <= kSeeds; ++seed) {
+    const std::string place = "seed " + std::to_string(seed);
+    SCOPED_TRACE(place);
+    Walk walk(seed, broken);
+    for (int step = 0; step < kSteps; ++step) {
       walk.Step();
-      if (testing::Test::HasFailure()) {
-        std::cout << "repeat with seed " << seed << ", step " << step << "\n";
-        return;
-      }
+      if (testing::Test::HasFailure()) return place + ", step " + std::to_string(step);
     }
   }
-  std::cout << "seeds 1 to 400, 400 steps each\n";
+  return "";
 }
+
+TEST(ProtocolWalkTest, AgreesWithTheReferenceOverRandomMessagesAndCrashes) {
+  EXPECT_EQ(WalkAll({}), "");
+  std::cout << "seeds 1 to " << kSeeds << ", " << kSteps << " steps each\n";
+}
+
+struct Mutant {
+  std::string rule;
+  bool BrokenRules::*broken;
+};
+
+void PrintTo(const Mutant& mutant, std::ostream* out) { *out << mutant.rule; }
+
+class WalkMutantTest : public testing::TestWithParam<Mutant> {};
+
+// Ends the process: with success if the reference disagrees.
+[[noreturn]] void Search(const Mutant& mutant) {
+  // What fails there is meant to.
+  std::fclose(stdout);
+  BrokenRules broken;
+  broken.*mutant.broken = true;
+  std::_Exit(WalkAll(broken).empty() ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+// A check of the protocol's own, which ends its process, is a find too.
+bool Found(int status) {
+  return (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) ||
+         (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+TEST_P(WalkMutantTest, IsFoundWithinTheSeeds) { EXPECT_EXIT(Search(GetParam()), Found, ""); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Rules, WalkMutantTest,
+    testing::Values(Mutant{"R1_AnOlderTermIsObeyed", &BrokenRules::obeys_older_terms},
+                    Mutant{"R3_AFinishedRoundIsRun", &BrokenRules::runs_finished_rounds},
+                    Mutant{"R4_ARollbackEndsAnyRound", &BrokenRules::rollback_ends_any_round},
+                    Mutant{"R4_TheMarkEndsADoubt", &BrokenRules::mark_ends_doubt},
+                    Mutant{"R8_ACommitOfTheUnknownIsOk", &BrokenRules::commits_the_unknown},
+                    Mutant{"R10_AParticipantDecidesAlone", &BrokenRules::decides_alone}),
+    [](const testing::TestParamInfo<Mutant>& mutant) { return mutant.param.rule; });
 
 }  // namespace
 }  // namespace lockstep::participant

@@ -120,7 +120,35 @@ TEST_F(DiskFailureTest, FullDiskAtTermOrTombstoneKeepsTheOldOne) {
   EXPECT_EQ(store_->term(), 9u);
 }
 
-// A failed sync ends the process: what is on the disk is unknown (fsyncgate).
+// Narayana took a scan that had failed for one that found nothing, and rolled back (JBTM-2885).
+TEST_F(DiskFailureTest, AStartThatCannotReadIsRefusedAndTakesNothingForGone) {  // R8, R16
+  OpenWithTable();
+  LOCKSTEP_ASSERT_OK(Commit(Round(1), Insert(1)));
+  LOCKSTEP_ASSERT_OK(Prepare(Round(2), Insert(2)));
+  int64_t refused = 0;
+  for (int64_t nth = 1;; ++nth) {
+    store_.reset();
+    disk_.BreakRead(nth);
+    const absl::Status status = Open();
+    const bool failed = disk_.failed();
+    disk_.BreakRead(0);
+    // An I/O error may also have ended the process, which this test outlives.
+    if (!status.ok() || !fatal_.empty()) {
+      fatal_.clear();
+      ++refused;
+      continue;
+    }
+    ASSERT_TRUE(store_->held().has_value()) << "read " << nth;
+    EXPECT_EQ(store_->held()->round, Round(2));
+    EXPECT_TRUE(store_->held()->has_record) << "read " << nth;
+    EXPECT_EQ(Seen(), 1);
+    if (!failed) break;
+  }
+  EXPECT_GT(refused, 10);
+}
+
+// A failed sync ends the process: what is on the disk is unknown, and a second try would "succeed"
+// without it (fsyncgate, PostgreSQL).
 TEST_F(DiskFailureTest, FailedSyncOfAPrepareIsFatal) {
   OpenWithTable();
   disk_.FailNextSync();

@@ -1,0 +1,41 @@
+#include "participant/protocol/invariants.h"
+
+#include <gtest/gtest.h>
+
+namespace lockstep::participant {
+namespace {
+
+constexpr Term kTerm = 3;
+
+RoundId R(uint64_t number, Term term = kTerm) { return RoundId::Make(term, number); }
+
+TEST(InvariantsTest, EachBrokenInvariantIsNamed) {
+  State good;
+  good.phase = RoundPhase::kIdle;
+  good.term = kTerm;
+  good.applied = R(5);
+  good.durable = R(4);
+  good.tombstone = R(6);
+  EXPECT_EQ(BrokenInvariant(good, good), std::nullopt);
+  const auto broken = [&](auto&& change) {
+    State bad = good;
+    change(bad);
+    return BrokenInvariant(good, bad).has_value();
+  };
+  EXPECT_TRUE(broken([](State& s) { s.phase = RoundPhase::kPrepared; }));
+  EXPECT_TRUE(broken([](State& s) { s.round = R(7); }));
+  EXPECT_TRUE(broken([](State& s) { s.phase = RoundPhase::kInDoubt, s.round = R(5); }));
+  EXPECT_TRUE(broken([](State& s) { s.phase = RoundPhase::kInDoubt, s.round = R(7, kTerm + 1); }));
+  EXPECT_TRUE(broken([](State& s) { s.durable = R(6); }));
+  EXPECT_TRUE(broken([](State& s) { s.durable = R(3); }));
+  EXPECT_TRUE(broken([](State& s) { s.term = kTerm - 1; }));
+  EXPECT_TRUE(broken([](State& s) { s.tombstone = R(5); }));
+  EXPECT_TRUE(broken([](State& s) { s.tombstone = R(1, kTerm + 1); }));
+  EXPECT_TRUE(broken([](State& s) { s.applied = R(4); }));
+  EXPECT_TRUE(broken([](State& s) { s.applied = R(7); }));
+  EXPECT_TRUE(broken([](State& s) { s.has_record = true; }));
+  EXPECT_TRUE(broken([](State& s) { s.phase = RoundPhase::kPrepared, s.round = R(6); }));
+}
+
+}  // namespace
+}  // namespace lockstep::participant
