@@ -151,25 +151,30 @@ done
 check "each has less than 32 MiB resident" $small
 
 # --- a process that dies, and is started again by its restart policy
-kill_process() {
-  pid=$(inspect "$1" '{{.State.Pid}}')
-  if [ "$(id -u)" -eq 0 ]; then kill -9 "$pid"; else sudo kill -9 "$pid"; fi
+pid_of() {
+  inspect "$1" '{{.State.Pid}}'
 }
+kill_process() {
+  if [ "$(id -u)" -eq 0 ]; then kill -9 "$1"; else sudo kill -9 "$1"; fi
+}
+# restarted SERVICE PID: it runs, in another process than PID.
 restarted() {
   local now
-  now=$(inspect "$1" '{{.State.Pid}}')
-  [ "$now" -ne 0 ] && [ "$now" -ne "$pid" ]
+  now=$(pid_of "$1")
+  [ "$now" -ne 0 ] && [ "$now" -ne "$2" ]
 }
+killed=$(pid_of stock-1)
 start_clock
-check "kill -9 of a participant" kill_process stock-1
-check "its container starts again by itself" eventually 20 restarted stock-1
+check "kill -9 of a participant" kill_process "$killed"
+check "its container starts again by itself" eventually 20 restarted stock-1 "$killed"
 check "it is taken back" eventually 30 state stock-1 READY
 figure "stock-1 READY: $(clock) after kill -9"
 check_match '^2$' "its data is there" value stock "SELECT count(*) FROM t"
 check "a transaction that needs it commits" lockstep exec stock "INSERT INTO t VALUES (3)"
+killed=$(pid_of coordinator)
 start_clock
-check "kill -9 of the coordinator" kill_process coordinator
-check "its container starts again by itself" eventually 20 restarted coordinator
+check "kill -9 of the coordinator" kill_process "$killed"
+check "its container starts again by itself" eventually 20 restarted coordinator "$killed"
 check "every participant is READY" eventually 30 all_ready
 figure "all READY: $(clock) after kill -9 of the coordinator"
 

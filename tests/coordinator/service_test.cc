@@ -184,21 +184,25 @@ TEST_F(CoordinatorServiceTest, NothingIsSaidOfAnIdWhoseOutcomeIsNotKeptAnyMore) 
 TEST_F(CoordinatorServiceTest, AFullMailboxIsToldAsOne) {
   options_.mailbox_capacity = 1;
   Start();
-  std::latch reached(1);
-  std::latch go_on(1);
+  struct Latches {
+    std::latch reached{1};
+    std::latch go_on{1};
+  };
+  // Shared, because the thread that waits on one looks at it again after this test has gone on.
+  const auto latches = std::make_shared<Latches>();
   ASSERT_FALSE(coordinator_
-                   ->Run([&](Engine&) {
-                     reached.count_down();
-                     go_on.wait();
+                   ->Run([latches](Engine&) {
+                     latches->reached.count_down();
+                     latches->go_on.wait();
                    })
                    .has_value());
-  reached.wait();
-  ASSERT_FALSE(coordinator_->Run([](Engine&) {}).has_value());
+  latches->reached.wait();
+  EXPECT_FALSE(coordinator_->Run([](Engine&) {}).has_value());
   const std::optional<Error> transaction = GetTransaction("1-1");
   grpc::ClientContext context;
   v1::GetClusterStatusResponse response;
   const std::optional<Error> status = ErrorIn(stub_->GetClusterStatus(&context, {}, &response));
-  go_on.count_down();
+  latches->go_on.count_down();
   for (const std::optional<Error>& error : {transaction, status}) {
     ASSERT_TRUE(error.has_value());
     EXPECT_EQ(error->reason, Reason::kQueueFull);
