@@ -15,7 +15,7 @@ namespace {
 
 // `keys` stands before `body`, and has a checksum of its own: a start reads it without the rest.
 // Times are nanoseconds.
-constexpr char kSchema[] = R"(
+constexpr char kAnswerSchema[] = R"(
 CREATE TABLE IF NOT EXISTS answer(
   round INTEGER PRIMARY KEY, keep_until INTEGER NOT NULL, keys_checksum INTEGER NOT NULL,
   checksum INTEGER NOT NULL, keys BLOB NOT NULL, body BLOB NOT NULL);
@@ -60,7 +60,7 @@ struct AnswerTable::Statements {
 };
 
 absl::Status AnswerTable::Create(sqlite::Connection* connection) {
-  return connection->Exec(kSchema);
+  return connection->Exec(kAnswerSchema);
 }
 
 absl::StatusOr<std::unique_ptr<AnswerTable>> AnswerTable::Open(sqlite::Connection* connection) {

@@ -12,7 +12,7 @@ namespace {
 // A row of `decision` is kept until it is forgotten (open = 0) and its outcomes are old. `outcome`
 // finds the rounds of a transaction: a row per round and bucket of neighbouring transactions,
 // because a row per transaction would double what a round writes. All times are nanoseconds.
-constexpr char kSchema[] = R"(
+constexpr char kHeadSchema[] = R"(
 CREATE TABLE head(
   id INTEGER PRIMARY KEY CHECK(id = 1), format INTEGER NOT NULL, log_id TEXT NOT NULL,
   cluster_id TEXT NOT NULL, term INTEGER NOT NULL, clock_floor INTEGER NOT NULL,
@@ -30,7 +30,7 @@ CREATE TABLE outcome(
 )";
 
 absl::Status MakeTables(sqlite::Connection* connection, const std::string& cluster_id) {
-  if (absl::Status status = connection->Exec(kSchema); !status.ok()) return status;
+  if (absl::Status status = connection->Exec(kHeadSchema); !status.ok()) return status;
   absl::StatusOr<sqlite::Statement> insert =
       connection->Prepare("INSERT INTO head VALUES(1, ?, ?, ?, 0, 0, 0, 0, NULL, NULL)");
   if (!insert.ok()) return insert.status();

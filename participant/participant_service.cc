@@ -10,7 +10,7 @@
 namespace lockstep::participant {
 namespace {
 
-using Service = v1::ParticipantService::AsyncService;
+using ClientService = v1::ParticipantService::AsyncService;
 using HealthCall = rpc::Call<v1::CheckHealthRequest, v1::CheckHealthResponse>;
 using ExecuteCall =
     rpc::Call<v1::ParticipantServiceExecuteRequest, v1::ParticipantServiceExecuteResponse>;
@@ -18,9 +18,9 @@ using SelectCall =
     rpc::Call<v1::ParticipantServiceQueryRequest, v1::ParticipantServiceQueryResponse>;
 using VersionCall = rpc::Call<v1::GetVersionRequest, v1::GetVersionResponse>;
 
-class Edge {
+class ClientEdge {
  public:
-  Edge(ParticipantHandle handle, rpc::RequestLimits limits)
+  ClientEdge(ParticipantHandle handle, rpc::RequestLimits limits)
       : handle_(std::move(handle)), limits_(std::move(limits)) {}
 
   void CheckHealth(HealthCall call) const;
@@ -38,7 +38,7 @@ class Edge {
 };
 
 template <typename Call>
-std::optional<absl::Duration> Edge::Admit(Call* call) const {
+std::optional<absl::Duration> ClientEdge::Admit(Call* call) const {
   const auto& request = call->request();
   if (rpc::Violation wrong = rpc::ValidateRequest(request, limits_)) {
     call->Fail(*wrong);
@@ -51,7 +51,7 @@ std::optional<absl::Duration> Edge::Admit(Call* call) const {
   return std::nullopt;
 }
 
-void Edge::CheckHealth(HealthCall call) const {
+void ClientEdge::CheckHealth(HealthCall call) const {
   handle_.CheckHealth([handle = handle_, call = std::move(call)](Result<Health> health) mutable {
     if (!health.ok()) return call.Fail(health.error());
     const NodeReport report = handle.Report();
@@ -71,7 +71,7 @@ void Edge::CheckHealth(HealthCall call) const {
   });
 }
 
-void Edge::Execute(ExecuteCall call) const {
+void ClientEdge::Execute(ExecuteCall call) const {
   const std::optional<absl::Duration> timeout = Admit(&call);
   if (!timeout) return;
   LocalCall local;
@@ -88,7 +88,7 @@ void Edge::Execute(ExecuteCall call) const {
                   });
 }
 
-void Edge::Query(SelectCall call) const {
+void ClientEdge::Query(SelectCall call) const {
   const std::optional<absl::Duration> timeout = Admit(&call);
   if (!timeout) return;
   QueryCall query;
@@ -106,7 +106,7 @@ void Edge::Query(SelectCall call) const {
                 });
 }
 
-void Edge::GetVersion(VersionCall call) const {
+void ClientEdge::GetVersion(VersionCall call) const {
   if (rpc::Violation wrong = rpc::ValidateRequest(call.request(), limits_)) {
     return call.Fail(*wrong);
   }
@@ -129,22 +129,22 @@ void Edge::GetVersion(VersionCall call) const {
 void AddParticipantService(const ParticipantHandle& handle, const rpc::RequestLimits& limits,
                            rpc::Server* server) {
   auto* service = server->Add<v1::ParticipantService>();
-  const auto edge = std::make_shared<const Edge>(handle, limits);
+  const auto edge = std::make_shared<const ClientEdge>(handle, limits);
   rpc::MethodOptions options;
   // The participant refuses what it has no place for.
   options.max_in_flight = std::numeric_limits<int>::max();
-  server->Handle(service, &Service::RequestCheckHealth, "CheckHealth", options,
+  server->Handle(service, &ClientService::RequestCheckHealth, "CheckHealth", options,
                  rpc::Handler<v1::CheckHealthRequest, v1::CheckHealthResponse>(
                      [edge](HealthCall call) { edge->CheckHealth(std::move(call)); }));
   server->Handle(
-      service, &Service::RequestExecute, "Execute", options,
+      service, &ClientService::RequestExecute, "Execute", options,
       rpc::Handler<v1::ParticipantServiceExecuteRequest, v1::ParticipantServiceExecuteResponse>(
           [edge](ExecuteCall call) { edge->Execute(std::move(call)); }));
   server->Handle(
-      service, &Service::RequestQuery, "Query", options,
+      service, &ClientService::RequestQuery, "Query", options,
       rpc::Handler<v1::ParticipantServiceQueryRequest, v1::ParticipantServiceQueryResponse>(
           [edge](SelectCall call) { edge->Query(std::move(call)); }));
-  server->Handle(service, &Service::RequestGetVersion, "GetVersion", options,
+  server->Handle(service, &ClientService::RequestGetVersion, "GetVersion", options,
                  rpc::Handler<v1::GetVersionRequest, v1::GetVersionResponse>(
                      [edge](VersionCall call) { edge->GetVersion(std::move(call)); }));
 }

@@ -14,7 +14,7 @@
 namespace lockstep::participant {
 namespace {
 
-using Service = v1::TwoPhaseCommitService::AsyncService;
+using TwoPhaseService = v1::TwoPhaseCommitService::AsyncService;
 
 template <typename AnyCall>
 void FailWithReport(AnyCall* call, const NodeReport& report, const Error& error) {
@@ -34,9 +34,9 @@ Target TargetOf(v1::Target* target) {
           target->term()};
 }
 
-class Edge {
+class TwoPhaseEdge {
  public:
-  Edge(ParticipantHandle handle, rpc::RequestLimits limits, size_t record_bytes)
+  TwoPhaseEdge(ParticipantHandle handle, rpc::RequestLimits limits, size_t record_bytes)
       : handle_(std::move(handle)), limits_(std::move(limits)), record_bytes_(record_bytes) {}
 
   using PrepareRpc = rpc::Call<v1::PrepareRequest, v1::PrepareResponse>;
@@ -70,7 +70,7 @@ class Edge {
   const size_t record_bytes_;
 };
 
-void Edge::Prepare(PrepareRpc call) const {
+void TwoPhaseEdge::Prepare(PrepareRpc call) const {
   v1::PrepareRequest& request = call.request();
   if (request.branches().empty()) {
     return FailWithReport(&call, handle_.Report(), NothingToPrepare(handle_.name()));
@@ -96,7 +96,7 @@ void Edge::Prepare(PrepareRpc call) const {
                   });
 }
 
-void Edge::Commit(CommitRpc call) const {
+void TwoPhaseEdge::Commit(CommitRpc call) const {
   v1::CommitRequest& request = call.request();
   CommitCall commit;
   commit.target = TargetOf(request.mutable_target());
@@ -105,7 +105,7 @@ void Edge::Commit(CommitRpc call) const {
   handle_.Commit(std::move(commit), AnswerWithReport<v1::CommitResponse>(std::move(call)));
 }
 
-void Edge::Rollback(RollbackRpc call) const {
+void TwoPhaseEdge::Rollback(RollbackRpc call) const {
   v1::RollbackRequest& request = call.request();
   RollbackCall rollback;
   rollback.target = TargetOf(request.mutable_target());
@@ -113,7 +113,7 @@ void Edge::Rollback(RollbackRpc call) const {
   handle_.Rollback(std::move(rollback), AnswerWithReport<v1::RollbackResponse>(std::move(call)));
 }
 
-void Edge::Fence(FenceRpc call) const {
+void TwoPhaseEdge::Fence(FenceRpc call) const {
   v1::FenceRequest& request = call.request();
   FenceCall fence;
   fence.target = TargetOf(request.mutable_target());
@@ -128,7 +128,7 @@ void Edge::Fence(FenceRpc call) const {
   handle_.Fence(std::move(fence), AnswerWithReport<v1::FenceResponse>(std::move(call)));
 }
 
-void Edge::Status(StatusRpc call) const {
+void TwoPhaseEdge::Status(StatusRpc call) const {
   const NodeReport report = handle_.Report();
   const StatusCall status{TargetOf(call.request().mutable_target())};
   if (std::optional<Error> refused = handle_.Status(status)) {
@@ -138,7 +138,7 @@ void Edge::Status(StatusRpc call) const {
   FinishWithReport(&call, report, &response);
 }
 
-void Edge::Read(ReadRpc call) const {
+void TwoPhaseEdge::Read(ReadRpc call) const {
   v1::ReadRequest& request = call.request();
   if (rpc::Violation wrong = rpc::ValidateRequest(request, limits_)) {
     return FailWithReport(&call, handle_.Report(), *wrong);
@@ -168,29 +168,29 @@ void Edge::Read(ReadRpc call) const {
 void AddTwoPhaseCommitService(const ParticipantHandle& handle, const rpc::RequestLimits& limits,
                               size_t record_bytes, rpc::Server* server) {
   auto* service = server->Add<v1::TwoPhaseCommitService>();
-  const auto edge = std::make_shared<const Edge>(handle, limits, record_bytes);
+  const auto edge = std::make_shared<const TwoPhaseEdge>(handle, limits, record_bytes);
   const rpc::MethodOptions options;
   rpc::MethodOptions reads;
   // The participant refuses what it has no place for.
   reads.max_in_flight = std::numeric_limits<int>::max();
-  server->Handle(service, &Service::RequestPrepare, "Prepare", options,
+  server->Handle(service, &TwoPhaseService::RequestPrepare, "Prepare", options,
                  rpc::Handler<v1::PrepareRequest, v1::PrepareResponse>(
-                     [edge](Edge::PrepareRpc call) { edge->Prepare(std::move(call)); }));
-  server->Handle(service, &Service::RequestCommit, "Commit", options,
+                     [edge](TwoPhaseEdge::PrepareRpc call) { edge->Prepare(std::move(call)); }));
+  server->Handle(service, &TwoPhaseService::RequestCommit, "Commit", options,
                  rpc::Handler<v1::CommitRequest, v1::CommitResponse>(
-                     [edge](Edge::CommitRpc call) { edge->Commit(std::move(call)); }));
-  server->Handle(service, &Service::RequestRollback, "Rollback", options,
+                     [edge](TwoPhaseEdge::CommitRpc call) { edge->Commit(std::move(call)); }));
+  server->Handle(service, &TwoPhaseService::RequestRollback, "Rollback", options,
                  rpc::Handler<v1::RollbackRequest, v1::RollbackResponse>(
-                     [edge](Edge::RollbackRpc call) { edge->Rollback(std::move(call)); }));
-  server->Handle(service, &Service::RequestFence, "Fence", options,
+                     [edge](TwoPhaseEdge::RollbackRpc call) { edge->Rollback(std::move(call)); }));
+  server->Handle(service, &TwoPhaseService::RequestFence, "Fence", options,
                  rpc::Handler<v1::FenceRequest, v1::FenceResponse>(
-                     [edge](Edge::FenceRpc call) { edge->Fence(std::move(call)); }));
-  server->Handle(service, &Service::RequestStatus, "Status", options,
+                     [edge](TwoPhaseEdge::FenceRpc call) { edge->Fence(std::move(call)); }));
+  server->Handle(service, &TwoPhaseService::RequestStatus, "Status", options,
                  rpc::Handler<v1::StatusRequest, v1::StatusResponse>(
-                     [edge](Edge::StatusRpc call) { edge->Status(std::move(call)); }));
-  server->Handle(service, &Service::RequestRead, "Read", reads,
+                     [edge](TwoPhaseEdge::StatusRpc call) { edge->Status(std::move(call)); }));
+  server->Handle(service, &TwoPhaseService::RequestRead, "Read", reads,
                  rpc::Handler<v1::ReadRequest, v1::ReadResponse>(
-                     [edge](Edge::ReadRpc call) { edge->Read(std::move(call)); }));
+                     [edge](TwoPhaseEdge::ReadRpc call) { edge->Read(std::move(call)); }));
 }
 
 }  // namespace lockstep::participant

@@ -90,8 +90,10 @@ run_ctest() {
   return "$status"
 }
 
+# Compiled once and never worked on: several files at a time, which halves what headers cost.
 sanitizer_build() {
-  configure "$1" -DLOCKSTEP_SANITIZER="$2" -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1"
+  configure "$1" -DLOCKSTEP_SANITIZER="$2" -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" \
+    -DCMAKE_UNITY_BUILD=ON
 }
 
 group_unit() {
@@ -128,7 +130,7 @@ group_compose() {
 }
 
 group_asan() {
-  sanitizer_build "$asan_dir" address && build "$asan_dir" || return
+  sanitizer_build "$asan_dir" address && build "$asan_dir" tests/all || return
   LOCKSTEP_CHAOS_SECONDS=0 LOCKSTEP_KILLS=${LOCKSTEP_ASAN_KILLS:-25} run_ctest "$asan_dir" -L 'unit|cluster' -j "$jobs"
 }
 

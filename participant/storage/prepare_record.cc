@@ -14,7 +14,7 @@ using sqlite::StoreBigEndian64;
 
 constexpr uint32_t kMagic = 0x4c535052;  // LSPR
 constexpr int64_t kHeaderSize = 48;
-constexpr int64_t kChecksumSize = 8;
+constexpr int64_t kRecordChecksumSize = 8;
 
 absl::Status NoRecord() { return absl::NotFoundError("no prepare record of this round"); }
 
@@ -23,7 +23,7 @@ absl::Status NoRecord() { return absl::NotFoundError("no prepare record of this 
 std::string EncodePrepareRecord(RoundId round, const sqlite::CommitFrame& frame,
                                 std::string_view body) {
   std::string record(static_cast<size_t>(kHeaderSize), '\0');
-  record.reserve(record.size() + body.size() + kChecksumSize);
+  record.reserve(record.size() + body.size() + kRecordChecksumSize);
   StoreBigEndian32(&record[4], kMagic);
   StoreBigEndian32(&record[8], kPrepareRecordVersion);
   StoreBigEndian32(&record[12], round.term());
@@ -32,7 +32,7 @@ std::string EncodePrepareRecord(RoundId round, const sqlite::CommitFrame& frame,
   StoreBigEndian64(&record[32], frame.checksum);
   StoreBigEndian64(&record[40], body.size());
   record.append(body);
-  char checksum[kChecksumSize];
+  char checksum[kRecordChecksumSize];
   StoreBigEndian64(checksum, Checksum(record));
   record.append(checksum, sizeof(checksum));
   return record;
@@ -54,12 +54,12 @@ absl::StatusOr<std::string> ReadPrepareRecord(const sqlite::File& wal, RoundId r
   absl::StatusOr<int64_t> file_size = wal.Size();
   if (!file_size.ok()) return file_size.status();
   const uint64_t length = LoadBigEndian64(header + 40);
-  const int64_t room = *file_size - frame.end - kHeaderSize - kChecksumSize;
+  const int64_t room = *file_size - frame.end - kHeaderSize - kRecordChecksumSize;
   if (room < 0 || length > static_cast<uint64_t>(room) || length > INT32_MAX / 2) {
     return NoRecord();
   }
 
-  std::string record(kHeaderSize + length + kChecksumSize, '\0');
+  std::string record(kHeaderSize + length + kRecordChecksumSize, '\0');
   if (absl::Status status = wal.Read(frame.end, record.data(), static_cast<int>(record.size()));
       !status.ok()) {
     return status;

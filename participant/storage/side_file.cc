@@ -20,11 +20,11 @@ constexpr int64_t kSlotDistance = 4096;
 constexpr int kSlotSize = 48;
 constexpr int64_t kRedoOffset = 8192;
 constexpr int kRedoHeaderSize = 24;
-constexpr int kChecksumSize = 8;
-constexpr int kSlotChecksum = kSlotSize - kChecksumSize;
+constexpr int kSideChecksumSize = 8;
+constexpr int kSlotChecksum = kSlotSize - kSideChecksumSize;
 
 int64_t FileSizeFor(int64_t redo_capacity) {
-  return kRedoOffset + kRedoHeaderSize + redo_capacity + kChecksumSize;
+  return kRedoOffset + kRedoHeaderSize + redo_capacity + kSideChecksumSize;
 }
 
 absl::Status NewerVersion(uint32_t version) {
@@ -113,13 +113,13 @@ absl::StatusOr<std::optional<SideFile::RedoBlock>> SideFile::ReadRedo() const {
   if (LoadBigEndian32(header) != kRedoMagic) return std::nullopt;
   absl::StatusOr<int64_t> file_size = file_->Size();
   if (!file_size.ok()) return file_size.status();
-  const int64_t room = *file_size - kRedoOffset - kRedoHeaderSize - kChecksumSize;
+  const int64_t room = *file_size - kRedoOffset - kRedoHeaderSize - kSideChecksumSize;
   const uint64_t length = LoadBigEndian64(header + 16);
   if (room < 0 || length > static_cast<uint64_t>(room) || length > INT32_MAX / 2) {
     return std::nullopt;
   }
 
-  std::string block(kRedoHeaderSize + length + kChecksumSize, '\0');
+  std::string block(kRedoHeaderSize + length + kSideChecksumSize, '\0');
   if (absl::Status status = file_->Read(kRedoOffset, block.data(), static_cast<int>(block.size()));
       !status.ok()) {
     return status;
@@ -142,13 +142,13 @@ absl::Status SideFile::WriteRedo(RoundId round, std::string_view body, bool sync
                                                      *file_size, " bytes"));
   }
   std::string block(kRedoHeaderSize, '\0');
-  block.reserve(block.size() + body.size() + kChecksumSize);
+  block.reserve(block.size() + body.size() + kSideChecksumSize);
   StoreBigEndian32(&block[0], kRedoMagic);
   StoreBigEndian32(&block[4], kSideFileVersion);
   StoreBigEndian64(&block[8], static_cast<uint64_t>(round.value()));
   StoreBigEndian64(&block[16], body.size());
   block.append(body);
-  char checksum[kChecksumSize];
+  char checksum[kSideChecksumSize];
   StoreBigEndian64(checksum, Checksum(block));
   block.append(checksum, sizeof(checksum));
   if (absl::Status status = file_->Write(kRedoOffset, block); !status.ok()) return status;

@@ -15,10 +15,10 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
-struct Program {
+struct ListProgram {
   std::vector<ListEntry> cluster;
   Schema schema{"x", "y"};
-  Program() {
+  ListProgram() {
     schema.List("cluster", &cluster,
                 {{"node_id", "its name"},
                  {"database", "what it has"},
@@ -30,14 +30,14 @@ struct Program {
 };
 
 std::vector<ListEntry> Entries(const std::string& compact) {
-  Program program;
+  ListProgram program;
   const absl::StatusOr<Parsed> parsed = ParseWith(program.schema, {"--cluster=" + compact});
   EXPECT_TRUE(parsed.ok()) << parsed.status();
   return program.cluster;
 }
 
-std::string Refusal(const std::string& compact) {
-  Program program;
+std::string ListRefusal(const std::string& compact) {
+  ListProgram program;
   const absl::StatusOr<Parsed> parsed = ParseWith(program.schema, {"--cluster=" + compact});
   EXPECT_FALSE(parsed.ok());
   EXPECT_THAT(program.cluster, IsEmpty());
@@ -70,28 +70,28 @@ TEST(ListTypeTest, OptionalKeysMayBeLeftOut) {
 }
 
 TEST(ListTypeTest, EachMapIsCheckedKeyByKey) {
-  EXPECT_EQ(Refusal("node_id"), "--cluster: 'node_id' is not key=value, in 'node_id'");
-  EXPECT_EQ(Refusal("node_id=a,datbase=b"),
+  EXPECT_EQ(ListRefusal("node_id"), "--cluster: 'node_id' is not key=value, in 'node_id'");
+  EXPECT_EQ(ListRefusal("node_id=a,datbase=b"),
             "--cluster: unknown key 'datbase'; known are node_id, database, role, address, note");
-  EXPECT_EQ(Refusal("node_id=a,node_id=b"), "--cluster: node_id is given twice in one entry");
-  EXPECT_EQ(Refusal("node_id=a,database=b,role=MASTER"),
+  EXPECT_EQ(ListRefusal("node_id=a,node_id=b"), "--cluster: node_id is given twice in one entry");
+  EXPECT_EQ(ListRefusal("node_id=a,database=b,role=MASTER"),
             "--cluster: address is missing in an entry");
-  EXPECT_EQ(Refusal("node_id="), "--cluster: node_id is empty");
-  EXPECT_EQ(Refusal("role=master"), "--cluster: role: 'master' is not one of MASTER, BACKUP");
-  EXPECT_THAT(Refusal("address=nowhere"),
+  EXPECT_EQ(ListRefusal("node_id="), "--cluster: node_id is empty");
+  EXPECT_EQ(ListRefusal("role=master"), "--cluster: role: 'master' is not one of MASTER, BACKUP");
+  EXPECT_THAT(ListRefusal("address=nowhere"),
               StartsWith("--cluster: address: 'nowhere' is not an address"));
 }
 
 TEST(ListTypeTest, TheCompactFormMayStandInAFileToo) {
   const SettingsFile file("cluster: node_id=a,database=b,role=MASTER,address=a:1\n");
-  Program program;
+  ListProgram program;
   ASSERT_TRUE(ParseWith(program.schema, {"--config", file.path()}).ok());
   EXPECT_THAT(program.cluster, SizeIs(1));
 }
 
 TEST(ListTypeTest, AnEmptyListInAFileIsAList) {
   const SettingsFile file("cluster: []\n");
-  Program program;
+  ListProgram program;
   ASSERT_TRUE(ParseWith(program.schema, {"--config", file.path()}).ok());
   EXPECT_THAT(program.cluster, IsEmpty());
 }

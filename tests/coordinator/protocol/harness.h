@@ -11,12 +11,9 @@
 #include "absl/time/time.h"
 #include "coordinator/protocol/invariants.h"
 #include "coordinator/protocol/protocol.h"
+#include "tests/coordinator/protocol/names.h"
 
 namespace lockstep::coordinator {
-
-inline constexpr Vote kYes{Vote::Kind::kYes, 7};
-inline constexpr Vote kNo{Vote::Kind::kNo, 0};
-inline constexpr Vote kDefer{Vote::Kind::kDefer, 0};
 
 // `replicas` per database; participants are numbered database by database, masters first.
 inline Config MakeConfig(std::vector<uint32_t> replicas) {

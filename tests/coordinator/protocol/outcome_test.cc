@@ -7,6 +7,7 @@
 #include <deque>
 #include <vector>
 
+#include "tests/coordinator/protocol/names.h"
 #include "tests/simulation/random.h"
 
 namespace lockstep::coordinator {
@@ -16,10 +17,6 @@ using Kind = TransactionOutcome::Kind;
 using Cause = TransactionOutcome::Cause;
 using simulation::Mix;
 using simulation::Random;
-
-constexpr Vote kYes{Vote::Kind::kYes, 7};
-constexpr Vote kNo{Vote::Kind::kNo, 0};
-constexpr Vote kDefer{Vote::Kind::kDefer, 0};
 
 struct Branch {
   Place place;

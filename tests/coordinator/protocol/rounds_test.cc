@@ -6,8 +6,6 @@
 namespace lockstep::coordinator {
 namespace {
 
-RoundId Round(uint64_t number) { return RoundId::Make(1, number); }
-
 TEST(RoundTest, ATransactionIsPreparedDecidedAndCommitted) {
   Harness harness;
   harness.StartReady();

@@ -2,12 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/participant/protocol/rounds.h"
+
 namespace lockstep::participant {
 namespace {
-
-constexpr Term kTerm = 3;
-
-RoundId R(uint64_t number, Term term = kTerm) { return RoundId::Make(term, number); }
 
 TEST(InvariantsTest, EachBrokenInvariantIsNamed) {
   State good;

@@ -3,15 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/participant/protocol/rounds.h"
+
 namespace lockstep::participant {
 namespace {
 
-constexpr Term kTerm = 3;
 // The runs of a decision log: that of kTerm is the one that has fenced.
 constexpr uint64_t kRun = 33;
 const std::vector<uint64_t> kLog = {11, 22, kRun};
-
-RoundId R(uint64_t number, Term term = kTerm) { return RoundId::Make(term, number); }
 
 Scan Clean() {
   Scan scan;
