@@ -170,7 +170,12 @@ TEST_F(CoordinatorServiceTest, NothingIsSaidOfAnIdWhoseOutcomeIsNotKeptAnyMore) 
     absl::StatusOr<RecoveredState> state = log->Recover();
     ASSERT_TRUE(state.ok());
     LogBatch batch;
-    for (const KeptDecision& decision : state->open) batch.forget.push_back(decision.round);
+    for (const KeptDecision& decision : state->open) {
+      batch.forget.push_back(decision.round);
+      for (const KeptBranches& kept : decision.kept) {
+        batch.durable_rounds.emplace_back(kept.participant, decision.round);
+      }
+    }
     ASSERT_TRUE(batch.empty() || log->Write(batch).ok());
     ASSERT_EQ(*log->Prune(absl::Now() + absl::Hours(1)), 1);
   }
