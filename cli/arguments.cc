@@ -5,6 +5,7 @@
 #include <charconv>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
@@ -119,21 +120,26 @@ absl::StatusOr<v1::ExecuteRequest> MakeExecuteRequest(const std::vector<std::str
   return request;
 }
 
-absl::StatusOr<v1::ExecuteRequest> MakeScriptRequest(const std::string& database,
-                                                     const std::string& script) {
-  for (const std::string& text : {database, script}) {
-    if (absl::Status status = CheckUtf8(text); !status.ok()) return status;
-  }
-  v1::ExecuteRequest request;
-  v1::Operation* operation = request.add_operations();
+absl::StatusOr<ScriptRequest> MakeScriptRequest(const std::string& database,
+                                                const std::string& file,
+                                                const std::string& script) {
+  if (absl::Status status = CheckUtf8(database); !status.ok()) return status;
+  ScriptRequest made;
+  made.source.file = file;
+  v1::Operation* operation = made.request.add_operations();
   operation->set_database(database);
-  for (const std::string& sql : sqlite::SplitScript(script)) {
-    operation->add_statements()->set_sql(sql);
+  for (sqlite::ScriptStatement& statement : sqlite::SplitScript(script)) {
+    if (!IsValidUtf8(statement.sql)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          file, ":", statement.line, ": this statement is not UTF-8; convert the script"));
+    }
+    operation->add_statements()->set_sql(std::move(statement.sql));
+    made.source.lines.push_back(statement.line);
   }
   if (operation->statements().empty()) {
-    return absl::InvalidArgumentError("the script has no statement");
+    return absl::InvalidArgumentError(absl::StrCat(file, ": there is no statement in this script"));
   }
-  return request;
+  return made;
 }
 
 absl::StatusOr<v1::QueryRequest> MakeQueryRequest(const std::vector<std::string>& words,

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cli/parameter.h"
+#include "cli/source_lines.h"
 #include "lockstep/v1/coordinator.pb.h"
 
 namespace lockstep::cli {
@@ -29,9 +30,15 @@ absl::StatusOr<SplitCommandLine> TakeOutParameters(const std::vector<std::string
 absl::StatusOr<v1::ExecuteRequest> MakeExecuteRequest(const std::vector<std::string>& words,
                                                       const std::vector<Parameter>& parameters);
 
-// All statements of a script, as one transaction on one database.
-absl::StatusOr<v1::ExecuteRequest> MakeScriptRequest(const std::string& database,
-                                                     const std::string& script);
+struct ScriptRequest {
+  v1::ExecuteRequest request;
+  SourceLines source;
+};
+
+// All statements of a script, as one transaction on one database. `file` is what errors call the
+// script.
+absl::StatusOr<ScriptRequest> MakeScriptRequest(const std::string& database,
+                                                const std::string& file, const std::string& script);
 
 // Reads DATABASE STATEMENT [PARAMETER]…
 absl::StatusOr<v1::QueryRequest> MakeQueryRequest(const std::vector<std::string>& words,

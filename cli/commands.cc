@@ -88,7 +88,7 @@ Exit Commands::Call(grpc::Status (Service::Stub::*method)(grpc::ClientContext*, 
 
 Exit Commands::Fail(const grpc::Status& status, CallKind kind) {
   LOCKSTEP_CHECK(!status.ok(), "a failure has a status");
-  *err_ << Describe(status, kind, settings_.format);
+  *err_ << Describe(status, kind, settings_.format, source_);
   return ExitOf(status, kind);
 }
 
@@ -104,17 +104,18 @@ bool Commands::PrintedAsJson(const google::protobuf::Message& message) {
   return true;
 }
 
-Exit Commands::Execute(v1::ExecuteRequest request) {
+Exit Commands::Execute(v1::ExecuteRequest request, const SourceLines& source) {
   Settings settings = settings_;
   if (request.has_timeout()) {
     settings.timeout = FromProto(request.timeout());
   } else {
     SetTimeout(settings_.timeout, request.mutable_timeout());
   }
+  Commands with_time(settings, out_, err_);
+  with_time.source_ = source;
   v1::ExecuteResponse response;
-  const Exit exit = Commands(settings, out_, err_)
-                        .Call<v1::CoordinatorService>(&v1::CoordinatorService::Stub::Execute,
-                                                      request, CallKind::kTransaction, &response);
+  const Exit exit = with_time.Call<v1::CoordinatorService>(
+      &v1::CoordinatorService::Stub::Execute, request, CallKind::kTransaction, &response);
   if (exit != Exit::kDone || PrintedAsJson(response)) return exit;
   for (const v1::OperationResult& operation : response.results()) {
     for (const v1::StatementResult& result : operation.statements()) {

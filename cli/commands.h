@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "cli/failure.h"
+#include "cli/source_lines.h"
 #include "lockstep/v1/coordinator.pb.h"
 
 namespace lockstep::cli {
@@ -26,7 +27,8 @@ class Commands {
   Commands(Settings settings, std::ostream* out, std::ostream* err)
       : settings_(std::move(settings)), out_(out), err_(err) {}
 
-  Exit Execute(v1::ExecuteRequest request);
+  // `source` is where the statements came from, to be named where one fails.
+  Exit Execute(v1::ExecuteRequest request, const SourceLines& source = {});
   Exit Query(v1::QueryRequest request);
   Exit ClusterStatus();
   Exit GetTransaction(const std::string& transaction_id);
@@ -45,6 +47,7 @@ class Commands {
   const Settings settings_;
   std::ostream* const out_;
   std::ostream* const err_;
+  SourceLines source_;
 };
 
 }  // namespace lockstep::cli

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/json_text.h"
 #include "google/rpc/error_details.pb.h"
@@ -91,11 +92,26 @@ const char* Headline(Exit exit, const std::optional<Details>& details) {
   return "refused";
 }
 
+// The line of the statement that failed.
+std::optional<int> LineOf(const std::optional<Details>& details, const SourceLines& source) {
+  if (!details) return std::nullopt;
+  const auto statement = details->metadata.find("statement");
+  size_t index = 0;
+  if (statement == details->metadata.end() || !absl::SimpleAtoi(statement->second, &index) ||
+      index >= source.lines.size()) {
+    return std::nullopt;
+  }
+  return source.lines[index];
+}
+
 std::string DescribeAsText(const grpc::Status& status, Exit exit,
-                           const std::optional<Details>& details) {
+                           const std::optional<Details>& details, const SourceLines& source) {
   std::string text = absl::StrCat("lockstep: ", Headline(exit, details), ": ",
                                   details ? details->reason : CodeName(status.error_code()), ": ",
                                   status.error_message(), "\n");
+  if (const auto line = LineOf(details, source)) {
+    absl::StrAppend(&text, "  at ", source.file, ":", *line, "\n");
+  }
   if (details) {
     for (const auto& violation : details->bad_request.field_violations()) {
       absl::StrAppend(&text, "  ", violation.field(), ": ", violation.description(), "\n");
@@ -113,10 +129,15 @@ std::string DescribeAsText(const grpc::Status& status, Exit exit,
 }
 
 std::string DescribeAsJson(const grpc::Status& status, Exit exit,
-                           const std::optional<Details>& details) {
+                           const std::optional<Details>& details, const SourceLines& source) {
   std::string json = absl::StrCat("{\"exit\":", static_cast<int>(exit), ",\"code\":\"",
                                   CodeName(status.error_code()), "\",\"message\":");
   AppendJsonText(status.error_message(), &json);
+  if (const auto line = LineOf(details, source)) {
+    json += ",\"file\":";
+    AppendJsonText(source.file, &json);
+    absl::StrAppend(&json, ",\"line\":", *line);
+  }
   if (details) {
     json += ",\"reason\":";
     AppendJsonText(details->reason, &json);
@@ -145,11 +166,12 @@ Exit ExitOf(const grpc::Status& status, CallKind kind) {
   return unknown && kind == CallKind::kTransaction ? Exit::kUnknown : Exit::kRefused;
 }
 
-std::string Describe(const grpc::Status& status, CallKind kind, Format format) {
+std::string Describe(const grpc::Status& status, CallKind kind, Format format,
+                     const SourceLines& source) {
   const Exit exit = ExitOf(status, kind);
   const auto details = ReadDetails(status);
-  return format == Format::kJson ? DescribeAsJson(status, exit, details)
-                                 : DescribeAsText(status, exit, details);
+  return format == Format::kJson ? DescribeAsJson(status, exit, details, source)
+                                 : DescribeAsText(status, exit, details, source);
 }
 
 }  // namespace lockstep::cli

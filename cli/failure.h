@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "cli/source_lines.h"
+
 namespace lockstep::cli {
 
 // The command's exit status; scripts rely on the numbers.
@@ -25,8 +27,10 @@ enum class CallKind { kRead, kTransaction };
 // Requires !status.ok().
 Exit ExitOf(const grpc::Status& status, CallKind kind);
 
-// For standard error, with newlines; in JSON one object on one line.
-std::string Describe(const grpc::Status& status, CallKind kind, Format format);
+// For standard error, with newlines; in JSON one object on one line. If the failure names one of
+// the statements of `source`, so does this by its file and line.
+std::string Describe(const grpc::Status& status, CallKind kind, Format format,
+                     const SourceLines& source = {});
 
 }  // namespace lockstep::cli
 

@@ -62,10 +62,15 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return content;
 }
 
-absl::StatusOr<v1::ExecuteRequest> RequestOf(const Words& words,
-                                             const std::vector<Parameter>& parameters) {
+absl::StatusOr<ScriptRequest> WithoutScript(absl::StatusOr<v1::ExecuteRequest> request) {
+  if (!request.ok()) return request.status();
+  return ScriptRequest{*std::move(request), {}};
+}
+
+absl::StatusOr<ScriptRequest> RequestOf(const Words& words,
+                                        const std::vector<Parameter>& parameters) {
   if (words.request_file.empty() && words.script_file.empty()) {
-    return MakeExecuteRequest(words.exec, parameters);
+    return WithoutScript(MakeExecuteRequest(words.exec, parameters));
   }
   if (!words.request_file.empty() && (!words.exec.empty() || !words.script_file.empty())) {
     return absl::InvalidArgumentError("either statements, --file or --request, not two of them");
@@ -75,16 +80,18 @@ absl::StatusOr<v1::ExecuteRequest> RequestOf(const Words& words,
   }
   auto content = ReadFile(words.script_file.empty() ? words.request_file : words.script_file);
   if (!content.ok()) return content.status();
-  return words.script_file.empty() ? ParseExecuteRequest(*content)
-                                   : MakeScriptRequest(words.exec[0], *content);
+  if (words.script_file.empty()) return WithoutScript(ParseExecuteRequest(*content));
+  const std::string name = words.script_file == "-" ? "standard input" : words.script_file;
+  return MakeScriptRequest(words.exec[0], name, *content);
 }
 
 Exit Execute(const Words& words, const std::vector<Parameter>& parameters, Commands* commands) {
-  auto request = RequestOf(words, parameters);
-  if (!request.ok()) return Usage(std::string(request.status().message()));
-  if (!words.request_id.empty()) request->set_request_id(words.request_id);
-  if (words.attempt) request->set_attempt(*words.attempt);
-  return commands->Execute(*std::move(request));
+  auto script = RequestOf(words, parameters);
+  if (!script.ok()) return Usage(std::string(script.status().message()));
+  v1::ExecuteRequest& request = script->request;
+  if (!words.request_id.empty()) request.set_request_id(words.request_id);
+  if (words.attempt) request.set_attempt(*words.attempt);
+  return commands->Execute(std::move(request), script->source);
 }
 
 Exit Query(const Words& words, const std::vector<Parameter>& parameters, Commands* commands) {
@@ -122,7 +129,8 @@ Exit Run(const std::vector<std::string>& arguments) {
   exec->add_option("--request", words.request_file,
                    "a JSON ExecuteRequest from this file, - for standard input");
   exec->add_option("--file", words.script_file,
-                   "a script of SQL for one database, as one transaction; - for standard input");
+                   "a script of SQL for one database, as one transaction; - for standard input; "
+                   "an error names the line on which its statement begins");
   exec->add_option("--request-id", words.request_id,
                    "makes a retry safe: a committed one is not run again");
   exec->add_option("--attempt", words.attempt, "the number of this try of --request-id");

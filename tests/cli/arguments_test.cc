@@ -79,6 +79,26 @@ TEST(ArgumentsTest, ARefusedParameterIsNamedByItsPlace) {
   EXPECT_THAT(std::string(request.status().message()), HasSubstr("number 2"));
 }
 
+TEST(ArgumentsTest, AScriptIsOneOperationWhoseStatementsKnowTheirLines) {
+  const auto script = MakeScriptRequest("bank", "a.sql", "-- x\nCREATE TABLE t(a);\n\nSELECT 1");
+  ASSERT_TRUE(script.ok()) << script.status();
+  ASSERT_EQ(script->request.operations_size(), 1);
+  EXPECT_EQ(script->request.operations(0).database(), "bank");
+  EXPECT_EQ(script->request.operations(0).statements(1).sql(), "SELECT 1");
+  EXPECT_EQ(script->source.file, "a.sql");
+  EXPECT_THAT(script->source.lines, ::testing::ElementsAre(2, 4));
+}
+
+TEST(ArgumentsTest, AScriptThatCannotBeSentIsNamedWithItsLine) {
+  const auto message = [](const std::string& script) {
+    return std::string(MakeScriptRequest("bank", "a.sql", script).status().message());
+  };
+  EXPECT_EQ(message(""), "a.sql: there is no statement in this script");
+  EXPECT_EQ(message("\xEF\xBB\xBF-- nothing\r\n;"), "a.sql: there is no statement in this script");
+  EXPECT_EQ(message("SELECT 1;\nSELECT 'caf\xe9'"),
+            "a.sql:2: this statement is not UTF-8; convert the script");
+}
+
 TEST(ArgumentsTest, AQueryIsOneStatementOnOneDatabase) {
   const auto request = Query({"bank", "SELECT ?", "--param", "1.5"});
   ASSERT_TRUE(request.ok()) << request.status();

@@ -70,6 +70,24 @@ TEST(FailureTest, AReasonOfANewerServerIsShown) {
             "lockstep: aborted: NEW_REASON: what happened\n  node_id: n\n  outcome: ABORTED\n");
 }
 
+TEST(FailureTest, AStatementOfAScriptIsNamedByItsLine) {
+  const SourceLines script{"schema.sql", {1, 17}};
+  const auto failed = [&](const std::string& statement, Format format) {
+    return Describe(Detailed(grpc::StatusCode::INVALID_ARGUMENT, "SQL_INVALID",
+                             {{"outcome", "ABORTED"}, {"statement", statement}}),
+                    CallKind::kTransaction, format, script);
+  };
+  EXPECT_EQ(failed("1", Format::kTable),
+            "lockstep: aborted: SQL_INVALID: what happened\n  at schema.sql:17\n"
+            "  outcome: ABORTED\n  statement: 1\n");
+  EXPECT_THAT(failed("1", Format::kJson),
+              HasSubstr("\"message\":\"what happened\",\"file\":\"schema.sql\",\"line\":17,"));
+  // A place that the script does not have, or that the server did not tell.
+  for (const char* statement : {"2", "", "-1", "x"}) {
+    EXPECT_EQ(failed(statement, Format::kTable).find("schema.sql"), std::string::npos);
+  }
+}
+
 TEST(FailureTest, JsonIsOneLine) {
   const std::string json =
       Describe(Detailed(grpc::StatusCode::ABORTED, "TIMEOUT", {{"outcome", "ABORTED"}}),

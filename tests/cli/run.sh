@@ -77,6 +77,26 @@ check_match '11' "with its trigger" "$lockstep" query stock "SELECT a FROM scrip
 check_exit 1 "a script whose last statement fails does nothing" \
   "$lockstep" exec --file - stock <<<"CREATE TABLE other(a); INSERT INTO nowhere VALUES (1);"
 check_exit 1 "so its first table is not there" "$lockstep" query stock "SELECT * FROM other"
+crlf_trigger_first() {
+  printf '\xef\xbb\xbf%s\r\n' "CREATE TRIGGER third AFTER INSERT ON script WHEN new.a = 3 BEGIN" \
+    "  UPDATE script SET b = CASE WHEN new.a > 2 THEN 'three;' END WHERE a = 3;" "END;" \
+    "INSERT INTO script(a) VALUES (3)" | "$lockstep" exec --file - stock
+}
+check_match 'committed [0-9]+-[0-9]+$' "a script may come from Windows and begin with a trigger" \
+  crlf_trigger_first
+check_match 'three;' "which then works" "$lockstep" query stock "SELECT b FROM script WHERE a = 3"
+printf '%s\n' "CREATE TABLE other(a);" "" "INSERT INTO other" "VALUES (1);" \
+  "INSERT INTO nowhere VALUES (1);" >"$data/wrong.sql"
+check_match "at $data/wrong.sql:5" "an error names the line of its statement" \
+  "$lockstep" exec --file "$data/wrong.sql" stock
+check_match '"line":5' "in JSON too" \
+  "$lockstep" --format json exec --file "$data/wrong.sql" stock
+check_match 'at standard input:2' "a script that controls the transaction is refused by its line" \
+  "$lockstep" exec --file - stock < <(printf 'SELECT 1;\nBEGIN;\n')
+: >"$data/empty.sql"
+check_exit 2 "an empty script is 2" "$lockstep" exec --file "$data/empty.sql" stock
+check_match 'empty.sql: there is no statement' "and is named" \
+  "$lockstep" exec --file "$data/empty.sql" stock
 check_exit 2 "a script without a database is 2" "$lockstep" exec --file "$data/schema.sql"
 check_exit 2 "a script without a statement is 2" "$lockstep" exec --file - stock <<<"-- nothing"
 insert=(exec --request-id script-1 --attempt 1 stock "INSERT INTO script(a) VALUES (100)")
