@@ -7,6 +7,7 @@
 #include "common/check.h"
 #include "common/logging.h"
 #include "common/sqlite/connection.h"
+#include "common/sqlite/error.h"
 
 namespace lockstep::participant {
 namespace {
@@ -36,6 +37,13 @@ bool RanOutOfResources(const BranchVote& vote) {
   const int code = *vote.error->sqlite_code;
   return code == sqlite::kFull || code == sqlite::kNoMemory ||
          vote.error->sqlite_extended_code == sqlite::kIoErrorNoMemory;
+}
+
+std::string Hex(uint64_t digest) { return absl::StrCat(absl::Hex(digest, absl::kZeroPad16)); }
+
+std::string BrokenPromise(const Branch& branch, const std::string& what) {
+  return absl::StrCat("transaction ", branch.transaction_id,
+                      " was promised, and now that it runs again ", what, sqlite::kKeepACopy);
 }
 
 std::string WhyNot(const BranchVote& vote) { return vote.error ? vote.error->message : "deferred"; }
@@ -156,14 +164,13 @@ absl::Status RoundRunner::RunAgain(const std::vector<RecordedBranch>& branches) 
       LOCKSTEP_CHECK(dropped.ok(), std::string(dropped.message()));
       return absl::ResourceExhaustedError(WhyNot(again.vote));
     }
-    LOCKSTEP_CHECK(
-        again.vote.kind == VoteKind::kYes,
-        absl::StrCat("transaction ", recorded.branch.transaction_id,
-                     " was promised and fails when it runs again: ", WhyNot(again.vote)));
+    LOCKSTEP_CHECK(again.vote.kind == VoteKind::kYes,
+                   BrokenPromise(recorded.branch, "it fails: " + WhyNot(again.vote)));
     LOCKSTEP_CHECK(
         again.vote.digest == recorded.digest,
-        absl::StrCat("transaction ", recorded.branch.transaction_id, " was promised with digest ",
-                     recorded.digest, " and gives ", again.vote.digest, " when it runs again"));
+        BrokenPromise(recorded.branch,
+                      absl::StrCat("it changes other rows: the digest was ", Hex(recorded.digest),
+                                   " and is ", Hex(again.vote.digest))));
   }
   return absl::OkStatus();
 }

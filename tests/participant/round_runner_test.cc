@@ -101,5 +101,28 @@ TEST_F(RoundRunnerTest, WhatALostTransactionLeavesOpenIsDeferredIfItCannotBeBegu
   EXPECT_EQ(Run({kDestroyer}, &last), "N");
 }
 
+TEST_F(RoundRunnerTest, R7_WhatIsPromisedAndComesOutOtherwiseStopsTheNodeAndSaysWhatToSave) {
+  const auto run_again = [this](const char* sql, uint64_t digest) {
+    RecordedBranch recorded;
+    recorded.branch.transaction_id = "7-1";
+    recorded.branch.operations.push_back({0, {{sql, {}, {}}}});
+    recorded.vote = VoteKind::kYes;
+    recorded.digest = digest;
+    RoundRunner runner(store_.get(), executor_.get(), options_.round, options_.name);
+    const absl::Status run = runner.RunAgain({recorded});
+    EXPECT_TRUE(run.ok()) << run;
+    EXPECT_TRUE(store_->RollbackTransaction().ok());
+  };
+  constexpr uint64_t kOfNoChange = 0x2d06800538d394c2;  // XXH3 of nothing
+  run_again("SELECT 1", kOfNoChange);
+  EXPECT_DEATH(run_again("SELECT 1", 0xab1),
+               "\"critical\".*transaction 7-1 was promised.*the digest was 0000000000000ab1 and is "
+               "2d06800538d394c2; keep a copy of the whole data_dir");
+  EXPECT_DEATH(
+      run_again("INSERT INTO nowhere VALUES(1)", kOfNoChange),
+      "\"critical\".*transaction 7-1 was promised.*it fails: no such table.*keep a copy of "
+      "the whole data_dir");
+}
+
 }  // namespace
 }  // namespace lockstep::participant
