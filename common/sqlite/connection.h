@@ -26,7 +26,7 @@ struct OpenOptions {
   absl::Duration busy_timeout = absl::ZeroDuration();
 };
 
-// Switches of one connection; all but kForeignKeys and kNoCheckpointOnClose take rights away.
+// Switches of one connection.
 enum class Switch {
   kForeignKeys,
   kNoCheckpointOnClose,

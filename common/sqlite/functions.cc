@@ -29,7 +29,7 @@ int64_t FunctionCall::length_limit() const {
 
 absl::Status Connection::DefineFunction(const std::string& name, int arguments,
                                         ScalarFunction* function) {
-  // Innocuous, or a DEFAULT or trigger could not use it while the schema is not trusted.
+  // Innocuous, as the built-in ones are that it replaces: a schema may use it, trusted or not.
   const int rc =
       sqlite3_create_function_v2(db_, name.c_str(), arguments, SQLITE_UTF8 | SQLITE_INNOCUOUS,
                                  function, &CallFunction, nullptr, nullptr, nullptr);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "common/sqlite/sql_tokenizer.h"
+#include "participant/execution/statement_text.h"
 
 namespace lockstep::participant {
 namespace {
@@ -192,7 +193,7 @@ FailurePtr BranchExecutor::RunStatement(const Statement& statement, bool want_ro
   result->last_insert_rowid = writer_->last_insert_rowid();
   const bool returns_rows = cached->statement.column_count() > 0;
   if ((tags & kChangesSchema) != 0) {
-    if (FailurePtr unseen = NoteSchemaChange()) return unseen;
+    if (FailurePtr unseen = NoteSchemaChange(statement.sql)) return unseen;
   }
   failure = CheckAfterStatement();
   if (failure != nullptr || !statement.guard) return failure;
@@ -217,11 +218,18 @@ FailurePtr BranchExecutor::CheckAfterStatement() {
   return runner_.watchdog().CheckMemory();
 }
 
-FailurePtr BranchExecutor::NoteSchemaChange() {
+FailurePtr BranchExecutor::NoteSchemaChange(std::string_view sql) {
   schema_changed_ = true;
   runner_.ForgetStatements();
-  const absl::Status status = LookAtSchema();
-  return status.ok() ? nullptr : FailureOfStatus(status);
+  if (absl::Status status = LookAtSchema(); !status.ok()) return FailureOfStatus(status);
+  const std::string filled = TableFilledByCreate(sql);
+  if (filled.empty()) return nullptr;
+  // The hook does not see these rows.
+  return runner_.ReadRows(absl::StrCat("SELECT * FROM ", sqlite::QuotedName(filled)),
+                          [this](const auto& row) {
+                            for (int i = 0; i < row.column_count(); ++i)
+                              digest_.AddValue(row.ColumnView(i));
+                          });
 }
 
 FailurePtr BranchExecutor::MakePromise() {

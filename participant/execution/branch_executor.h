@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -75,7 +76,7 @@ class BranchExecutor {
   FailurePtr RunOperations(const Branch& branch, bool want_rows, BranchVote* vote);
   FailurePtr RunStatement(const Statement& statement, bool want_rows, StatementResult* result);
   FailurePtr CheckAfterStatement();
-  FailurePtr NoteSchemaChange();
+  FailurePtr NoteSchemaChange(std::string_view sql);
   FailurePtr MakePromise();
   FailurePtr AddSchemaToDigest();
   bool RollBack();

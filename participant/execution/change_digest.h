@@ -32,8 +32,9 @@ class ChangeDigest final : public sqlite::RowChangeHook {
   void Start();
   void Stop() { counting_ = false; }
 
-  // Adds what the hook does not see. Bytes of unlike lengths do not run together.
+  // Add what the hook does not see. Bytes of unlike lengths do not run together.
   void AddText(std::string_view text);
+  void AddValue(const sqlite::ValueView& value);
   uint64_t Finish();
 
   bool used_largest_rowid() const { return used_largest_rowid_; }
@@ -47,7 +48,6 @@ class ChangeDigest final : public sqlite::RowChangeHook {
     void operator()(XXH3_state_s* state) const;
   };
 
-  void AddValue(const sqlite::ValueView& value);
   void AddRow(const sqlite::RowChange& change, bool old_row);
   void NoteLargestRowid(const sqlite::RowChange& change);
   void AddBytes(std::string_view bytes);

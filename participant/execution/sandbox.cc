@@ -8,6 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/sqlite/access.h"
+#include "common/sqlite/sql_tokenizer.h"
+#include "common/sqlite/statement.h"
 #include "participant/execution/statement_text.h"
 
 namespace lockstep::participant {
@@ -18,6 +20,7 @@ using sqlite::Switch;
 
 // Virtual tables whose changes roll back with savepoints and are the same on every replica.
 constexpr std::array<std::string_view, 3> kModules = {"fts5", "rtree", "rtree_i32"};
+constexpr std::string_view kOtherModule = "a virtual table other than fts5 or rtree";
 
 // Tables that SQLite shows of itself: they differ between replicas, or would change plans.
 constexpr std::array<std::string_view, 4> kInternalTables = {"sqlite_stmt", "dbstat",
@@ -47,10 +50,20 @@ bool StartsWith(std::string_view name, std::string_view prefix) {
   return Same(name.substr(0, prefix.size()), prefix);
 }
 
-template <size_t n>
-bool IsOneOf(std::string_view name, const std::array<std::string_view, n>& names) {
+template <typename Names>
+bool IsOneOf(std::string_view name, const Names& names) {
   return std::any_of(names.begin(), names.end(),
                      [name](std::string_view other) { return Same(name, other); });
+}
+
+constexpr char kVirtualTables[] =
+    "SELECT name, sql FROM sqlite_schema WHERE sql LIKE 'create virtual table%'";
+
+std::string ModuleOf(std::string_view sql) {
+  sqlite::SqlTokenizer tokens(sql);
+  sqlite::SqlToken token = tokens.Next();
+  while (token.kind != sqlite::SqlToken::Kind::kEnd && !token.Is("USING")) token = tokens.Next();
+  return tokens.Next().Name();
 }
 
 // SQLite has limits of its own that these cannot exceed.
@@ -64,7 +77,9 @@ absl::Status RestrictSwitches(sqlite::Connection* connection) {
   constexpr std::array<std::pair<Switch, bool>, 7> kSwitches = {{
       {Switch::kForeignKeys, true},
       {Switch::kDefensive, true},
-      {Switch::kTrustedSchema, false},
+      // Without it SQLite 3.40 refuses its JSON functions and FTS5 in CHECKs, indexes and triggers
+      // (docs/decisions/0006). What a schema brings into a statement is judged as the statement is.
+      {Switch::kTrustedSchema, true},
       {Switch::kDoubleQuotedStringsInDml, false},
       {Switch::kDoubleQuotedStringsInDdl, false},
       {Switch::kLoadExtension, false},
@@ -100,6 +115,18 @@ void Sandbox::SetValueLimit(sqlite::Connection* connection, const ExecutionLimit
   connection->SetLimit(Limit::kLength, limited ? Clamp(row) : kNoLimit);
 }
 
+absl::Status Sandbox::FindForeignTables(sqlite::Connection* connection) {
+  absl::StatusOr<sqlite::Statement> tables = connection->Prepare(kVirtualTables);
+  if (!tables.ok()) return tables.status();
+  sqlite::StepResult stepped;
+  while ((stepped = tables->Step()) == sqlite::StepResult::kRow) {
+    if (IsOneOf(ModuleOf(tables->ColumnView(1).bytes), kModules)) continue;
+    foreign_tables_.emplace_back(tables->ColumnView(0).bytes);
+  }
+  if (stepped == sqlite::StepResult::kDone) return absl::OkStatus();
+  return tables->error().ToStatus("reading the virtual tables of the schema");
+}
+
 FailurePtr Sandbox::Refusal() const {
   if (refusal_.empty()) return nullptr;
   FailurePtr failure =
@@ -121,11 +148,11 @@ bool Sandbox::Authorize(const sqlite::AccessRequest& request) {
     case sqlite::kRecursive:
       return true;
     case sqlite::kRead:
-      return JudgeRead(request);
+      return JudgeDatabase(request) && JudgeRead(request);
     case sqlite::kInsert:
     case sqlite::kUpdate:
     case sqlite::kDelete:
-      return JudgeTable(ViewOf(request.first));
+      return JudgeDatabase(request) && JudgeTable(ViewOf(request.first));
     case sqlite::kFunction:
       return JudgeFunction(ViewOf(request.second));
     case sqlite::kPragma:
@@ -143,14 +170,18 @@ bool Sandbox::Authorize(const sqlite::AccessRequest& request) {
   }
 }
 
+// ALTER looks for temporary objects that name what it changes.
+bool Sandbox::JudgeDatabase(const sqlite::AccessRequest& request) {
+  const std::string_view table = ViewOf(request.first);
+  const bool temporary = Same(ViewOf(request.database), "temp") ||
+                         Same(table, "sqlite_temp_master") || Same(table, "sqlite_temp_schema");
+  return !temporary || is_alter() || Deny("a temporary object");
+}
+
 bool Sandbox::JudgeTable(std::string_view table) {
   if (IsLockstepName(table)) return Deny("the use of Lockstep's own tables");
   if (StartsWith(table, kStatisticsPrefix)) return Deny("the use of SQLite's statistics");
-  // ALTER looks for temporary objects that name what it changes.
-  const bool temporary = Same(table, "sqlite_temp_master") || Same(table, "sqlite_temp_schema");
-  if (temporary && !is_alter()) {
-    return Deny("a temporary object");
-  }
+  if (IsOneOf(table, foreign_tables_)) return Deny(kOtherModule);
   return true;
 }
 
@@ -180,7 +211,7 @@ bool Sandbox::JudgeSchemaChange(const sqlite::AccessRequest& request) {
     case sqlite::kCreateVirtualTable:
     case sqlite::kDropVirtualTable:
       if (!IsOneOf(ViewOf(request.second), kModules)) {
-        return Deny("a virtual table other than fts5 or rtree");
+        return Deny(kOtherModule);
       }
       break;
     case sqlite::kAlterTable:  // its first is the database

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "common/sqlite/connection.h"
@@ -34,6 +35,10 @@ class Sandbox final : public sqlite::Authorizer {
   static void SetValueLimit(sqlite::Connection* connection, const ExecutionLimits& limits,
                             bool limited);
 
+  // Finds the virtual tables that no client could have made, but a file that was changed by other
+  // programs may have: they are out of reach. Requires a connection that is not armed.
+  absl::Status FindForeignTables(sqlite::Connection* connection);
+
   // Forgets what it saw of the statement before. `known_tags` is what is known of this one.
   void Arm(uint32_t known_tags) {
     armed_ = true;
@@ -52,12 +57,14 @@ class Sandbox final : public sqlite::Authorizer {
  private:
   bool is_alter() const { return (tags_ & kIsAlter) != 0; }
   bool Deny(std::string_view what);
+  bool JudgeDatabase(const sqlite::AccessRequest& request);
   bool JudgeTable(std::string_view table);
   bool JudgeRead(const sqlite::AccessRequest& request);
   bool JudgeSchemaChange(const sqlite::AccessRequest& request);
   bool JudgeFunction(std::string_view function);
   bool JudgePragma(const sqlite::AccessRequest& request);
 
+  std::vector<std::string> foreign_tables_;
   bool armed_ = false;
   uint32_t tags_ = 0;
   std::string refusal_;

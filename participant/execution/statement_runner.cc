@@ -61,6 +61,7 @@ StatementRunner::~StatementRunner() {
 
 absl::Status StatementRunner::Install() {
   if (absl::Status status = Sandbox::Restrict(connection_, limits_); !status.ok()) return status;
+  if (absl::Status status = sandbox_.FindForeignTables(connection_); !status.ok()) return status;
   connection_->SetAuthorizer(&sandbox_);
   connection_->SetProgressHandler(&watchdog_, Watchdog::kEverySteps);
   return absl::OkStatus();
@@ -189,6 +190,20 @@ FailurePtr StatementRunner::Run(sqlite::CachedStatement* cached, const Statement
   if (failure != nullptr) return failure;
   sandbox_.Arm(cached->tags);
   failure = StepToEnd(&cached->statement, want_rows, bytes_left, result);
+  sandbox_.Disarm();
+  cached->statement.Reset();
+  return failure;
+}
+
+FailurePtr StatementRunner::ReadRows(std::string_view sql,
+                                     absl::FunctionRef<void(const sqlite::Statement& row)> use) {
+  FailurePtr failure;
+  sqlite::CachedStatement* cached = Find(sql, &failure);
+  if (cached == nullptr) return failure;
+  sandbox_.Arm(cached->tags);
+  sqlite::StepResult stepped;
+  while ((stepped = cached->statement.Step()) == sqlite::StepResult::kRow) use(cached->statement);
+  if (stepped == sqlite::StepResult::kFailed) failure = WhyFailed(cached->statement.error(), true);
   sandbox_.Disarm();
   cached->statement.Reset();
   return failure;

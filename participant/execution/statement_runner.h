@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "common/clock.h"
 #include "common/sqlite/connection.h"
@@ -41,6 +42,9 @@ class StatementRunner {
   // may take and becomes less. On a failure *result is void.
   FailurePtr Run(sqlite::CachedStatement* cached, const Statement& statement, bool want_rows,
                  int64_t* bytes_left, StatementResult* result);
+  // Runs a SELECT of Lockstep's own as if a client had sent it, and shows each row to `use`.
+  FailurePtr ReadRows(std::string_view sql,
+                      absl::FunctionRef<void(const sqlite::Statement& row)> use);
   // After the schema has changed: what is cached would be prepared again, with other columns.
   void ForgetStatements() { cache_.Clear(); }
 

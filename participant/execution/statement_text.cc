@@ -17,6 +17,7 @@ using sqlite::SqlToken;
 using Kind = SqlToken::Kind;
 
 constexpr std::string_view kPrefix = "lockstep_";
+constexpr std::string_view kBareName = kPrefix.substr(0, kPrefix.size() - 1);
 
 struct Forbidden {
   std::string_view keyword;
@@ -112,7 +113,8 @@ FailurePtr CheckRename(const std::vector<SqlToken>& tokens) {
   for (size_t i = 2; i < tokens.size(); ++i) {
     if (!tokens[i - 2].Is("RENAME") || !tokens[i - 1].Is("TO")) continue;
     if (IsLockstepName(tokens[i].Name())) {
-      return NotAllowed("a rename to this name", "names that begin with lockstep_ are Lockstep's");
+      return NotAllowed("a rename to this name",
+                        "lockstep and names that begin with lockstep_ are not free");
     }
   }
   return nullptr;
@@ -142,9 +144,11 @@ FailurePtr CheckBytes(std::string_view sql, int64_t max_bytes) {
 
 }  // namespace
 
+// The bare word too: a virtual table of that name has its own tables behind it, lockstep_data and
+// the like.
 bool IsLockstepName(std::string_view name) {
-  return name.size() >= kPrefix.size() &&
-         absl::EqualsIgnoreCase(std::string(name.substr(0, kPrefix.size())), std::string(kPrefix));
+  const std::string_view prefix = name.size() < kPrefix.size() ? kBareName : kPrefix;
+  return absl::EqualsIgnoreCase(std::string(name.substr(0, kPrefix.size())), std::string(prefix));
 }
 
 bool IsAlterStatement(std::string_view sql) { return FirstToken(sql).Is("ALTER"); }
@@ -152,6 +156,17 @@ bool IsAlterStatement(std::string_view sql) { return FirstToken(sql).Is("ALTER")
 bool IsSchemaStatement(std::string_view sql) {
   const SqlToken first = FirstToken(sql);
   return first.Is("CREATE") || first.Is("DROP") || first.Is("ALTER");
+}
+
+std::string TableFilledByCreate(std::string_view sql) {
+  const std::vector<SqlToken> tokens = TokensOf(sql);
+  const auto is = [&](size_t index, std::string_view keyword) {
+    return index < tokens.size() && tokens[index].Is(keyword);
+  };
+  if (!is(0, "CREATE") || !is(1, "TABLE")) return "";
+  size_t name = is(2, "IF") && is(3, "NOT") ? 5 : 2;
+  if (name + 2 < tokens.size() && IsPunctuation(tokens[name + 1], '.')) name += 2;
+  return is(name + 1, "AS") ? tokens[name].Name() : "";
 }
 
 FailurePtr CheckStatementText(std::string_view sql, int64_t max_bytes) {

@@ -3,6 +3,7 @@
 #define LOCKSTEP_PARTICIPANT_EXECUTION_STATEMENT_TEXT_H_
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "participant/execution/failure.h"
@@ -22,7 +23,12 @@ bool IsAlterStatement(std::string_view sql);
 // that may have been another one when the statement was prepared.
 bool IsSchemaStatement(std::string_view sql);
 
-// Whether a table or other object of this name is Lockstep's own. In any case, as SQLite compares.
+// The name of the table that CREATE TABLE … AS fills; empty for every other statement. Requires
+// text that CheckStatementText passed and SQLite took.
+std::string TableFilledByCreate(std::string_view sql);
+
+// Whether a table or other object of this name is Lockstep's own: lockstep, or lockstep_ and more.
+// In any case, as SQLite compares.
 bool IsLockstepName(std::string_view name);
 
 }  // namespace lockstep::participant

@@ -1,7 +1,10 @@
-// What a branch costs: one cached insert of 100 bytes, voted on, in rounds of 100 branches.
+// What a branch costs, and how much of it is the digest: rounds of branches, with and without the
+// hook that shows the digest its rows, in turns.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "common/check.h"
@@ -13,37 +16,82 @@ namespace {
 
 constexpr int kRounds = 2000;
 constexpr int kBranches = 100;
+constexpr int kRowsOfAnUpdate = 100;
 
-void Run(sqlite::Connection* connection) {
-  for (const char* sql :
-       {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = OFF", "PRAGMA cache_spill = OFF",
-        "PRAGMA temp_store = MEMORY", "CREATE TABLE lockstep_state(id INTEGER PRIMARY KEY)",
-        "CREATE TABLE t(id INTEGER PRIMARY KEY, payload BLOB)"}) {
-    LOCKSTEP_CHECK(connection->Exec(sql).ok(), sql);
+struct Workload {
+  const char* name;
+  const char* sql;
+};
+
+constexpr Workload kWorkloads[] = {
+    {"insert", "INSERT INTO t(payload) VALUES(?)"},
+    {"update_100_rows", "UPDATE fixed SET payload = ?"},
+};
+
+// A database with its executor.
+class Database {
+ public:
+  Database(const std::filesystem::path& path, bool digests)
+      : connection_(sqlite::Connection::Open(path, {}).value()) {
+    for (const char* sql :
+         {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = OFF", "PRAGMA cache_spill = OFF",
+          "PRAGMA temp_store = MEMORY", "CREATE TABLE lockstep_state(id INTEGER PRIMARY KEY)",
+          "CREATE TABLE t(id INTEGER PRIMARY KEY, payload BLOB)",
+          "CREATE TABLE fixed(id INTEGER PRIMARY KEY, payload BLOB)"}) {
+      Exec(sql);
+    }
+    for (int i = 0; i < kRowsOfAnUpdate; ++i) Exec("INSERT INTO fixed(payload) VALUES('x')");
+    executor_ =
+        BranchExecutor::Create(connection_.get(), &sql_clock_, &clock_, {"bank", "bank-1"}, {})
+            .value();
+    if (!digests) connection_->SetRowChangeHook(nullptr);
   }
-  const SystemClock clock;
-  sqlite::FrozenClock sql_clock;
-  const auto executor =
-      BranchExecutor::Create(connection, &sql_clock, &clock, {"bank", "bank-1"}, {}).value();
+
+  // Microseconds a branch.
+  double RunRound(const Branch& branch) {
+    Exec("BEGIN IMMEDIATE");
+    const absl::Duration start = clock_.MonotonicNow();
+    for (int i = 0; i < kBranches; ++i) {
+      const ExecutedBranch executed = executor_->Execute(branch, ExecutionMode::kFirst);
+      LOCKSTEP_CHECK(executed.vote.kind == VoteKind::kYes, "a branch voted NO");
+    }
+    const absl::Duration taken = clock_.MonotonicNow() - start;
+    Exec("COMMIT");
+    return absl::ToDoubleMicroseconds(taken) / kBranches;
+  }
+
+ private:
+  void Exec(const char* sql) { LOCKSTEP_CHECK(connection_->Exec(sql).ok(), sql); }
+
+  const SystemClock clock_;
+  sqlite::FrozenClock sql_clock_;
+  const std::unique_ptr<sqlite::Connection> connection_;
+  std::unique_ptr<BranchExecutor> executor_;  // goes before its connection
+};
+
+double Quantile(std::vector<double>* values, double share) {
+  std::sort(values->begin(), values->end());
+  return (*values)[static_cast<size_t>(share * static_cast<double>(values->size()))];
+}
+
+void Run(const Workload& workload, const std::filesystem::path& directory) {
   Branch branch;
   branch.want_rows = true;
   branch.time_left = absl::Seconds(10);
-  branch.operations.push_back(
-      {0, {{"INSERT INTO t(payload) VALUES(?)", {Blob{std::string(100, 'x')}}, {}}}});
-  std::vector<double> microseconds;
-  for (int round = 0; round < kRounds; ++round) {
-    LOCKSTEP_CHECK(connection->Exec("BEGIN IMMEDIATE").ok(), "BEGIN");
-    const absl::Duration start = clock.MonotonicNow();
-    for (int i = 0; i < kBranches; ++i) {
-      const ExecutedBranch executed = executor->Execute(branch, ExecutionMode::kFirst);
-      LOCKSTEP_CHECK(executed.vote.kind == VoteKind::kYes, "a branch voted NO");
-    }
-    microseconds.push_back(absl::ToDoubleMicroseconds(clock.MonotonicNow() - start) / kBranches);
-    LOCKSTEP_CHECK(connection->Exec("COMMIT").ok(), "COMMIT");
+  branch.operations.push_back({0, {{workload.sql, {Blob{std::string(100, 'x')}}, {}}}});
+  Database with(directory / (std::string(workload.name) + "_with.db"), true);
+  Database without(directory / (std::string(workload.name) + "_without.db"), false);
+  const int rounds = workload.sql[0] == 'U' ? kRounds / 10 : kRounds;
+  std::vector<double> digested;
+  std::vector<double> bare;
+  for (int round = 0; round < rounds; ++round) {
+    digested.push_back(with.RunRound(branch));
+    bare.push_back(without.RunRound(branch));
   }
-  std::sort(microseconds.begin(), microseconds.end());
-  std::printf("figure branch_us_p10 %.3f\nfigure branch_us_p50 %.3f\n", microseconds[kRounds / 10],
-              microseconds[kRounds / 2]);
+  std::printf("figure %s_us_p10 %.3f\nfigure %s_us_p50 %.3f\n", workload.name,
+              Quantile(&digested, 0.1), workload.name, Quantile(&digested, 0.5));
+  std::printf("figure %s_with_per_without_digest %.3f\n", workload.name,
+              Quantile(&digested, 0.5) / Quantile(&bare, 0.5));
 }
 
 }  // namespace
@@ -53,8 +101,8 @@ int main() {
   const auto directory = std::filesystem::temp_directory_path() / "lockstep_branch_benchmark";
   std::filesystem::remove_all(directory);
   std::filesystem::create_directories(directory);
-  auto connection = lockstep::sqlite::Connection::Open(directory / "a.db", {}).value();
-  lockstep::participant::Run(connection.get());
-  connection.reset();
+  for (const auto& workload : lockstep::participant::kWorkloads) {
+    lockstep::participant::Run(workload, directory);
+  }
   std::filesystem::remove_all(directory);
 }

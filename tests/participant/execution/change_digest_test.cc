@@ -188,6 +188,22 @@ TEST_F(ChangeDigestTest, ALongBranchStreams) {
   EXPECT_NE(DigestOf(&database_, TestDatabase::BranchOf(one_by_one)), digest);
 }
 
+TEST_F(ChangeDigestTest, RowsOfCreateTableAsCount) {
+  for (const char* sql :
+       {"CREATE TABLE c AS SELECT a FROM t", "CREATE TABLE IF NOT EXISTS c AS SELECT a FROM t",
+        "create table main . \"c d\" as select a from t"}) {
+    SCOPED_TRACE(sql);
+    const uint64_t digest = DigestOf(&database_, sql);
+    EXPECT_EQ(DigestOf(&database_, sql), digest);
+    EXPECT_YES(database_.Run("UPDATE t SET a = a || '.' WHERE id = 2"));
+    EXPECT_NE(DigestOf(&database_, sql), digest);
+  }
+  // Where a view has that name it is the view that is read, and in the sandbox as everything is.
+  EXPECT_YES(database_.Run("CREATE VIEW v AS SELECT * FROM lockstep_state"));
+  EXPECT_NO(database_.Run("CREATE TABLE IF NOT EXISTS v AS SELECT 1"),
+            Reason::kStatementNotAllowed);
+}
+
 // A statement that was prepared when there was a table to drop is cached, and a rollback of the
 // round makes it do nothing: the digest is that of a replica that never saw the table.
 TEST_F(ChangeDigestTest, WhatIsCachedDoesNotCount) {

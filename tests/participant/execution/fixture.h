@@ -33,14 +33,15 @@ class RunningClock final : public Clock {
   mutable absl::Duration now_ = absl::Hours(1);
 };
 
-// A database in memory. The frozen clock is only remembered: SQL sees it through the VFS, which is
-// tested with the VFS.
+// A database in memory, unless a path says where. The frozen clock is only remembered: SQL sees it
+// through the VFS, which is tested with the VFS.
 class TestDatabase {
  public:
   explicit TestDatabase(const ExecutionLimits& limits = {},
-                        std::unique_ptr<Clock> clock = std::make_unique<ManualClock>())
+                        std::unique_ptr<Clock> clock = std::make_unique<ManualClock>(),
+                        const std::string& path = ":memory:")
       : clock_(std::move(clock)) {
-    writer_ = sqlite::Connection::Open(":memory:", {}).value();
+    writer_ = sqlite::Connection::Open(path, {}).value();
     Exec("PRAGMA temp_store = MEMORY");
     Exec("CREATE TABLE IF NOT EXISTS lockstep_state(id INTEGER PRIMARY KEY, round INTEGER)");
     executor_ =

@@ -103,7 +103,7 @@ TEST_F(OnAStoreTest, TheSandboxLeavesTheSettingsOfTheStore) {
   EXPECT_EQ(read("PRAGMA wal_autocheckpoint"), Value(int64_t{0}));
   EXPECT_EQ(read("PRAGMA temp_store"), Value(int64_t{2}));
   EXPECT_EQ(read("PRAGMA foreign_keys"), Value(int64_t{1}));
-  EXPECT_EQ(read("PRAGMA trusted_schema"), Value(int64_t{0}));
+  EXPECT_EQ(read("PRAGMA mmap_size"), Value(int64_t{0}));
 }
 
 }  // namespace

@@ -39,12 +39,12 @@ class SandboxTest : public ::testing::Test {
 };
 
 TEST_F(SandboxTest, TransactionControlIsRefused) {
-  for (const char* sql :
-       {"BEGIN", "BEGIN IMMEDIATE", "COMMIT", "END", "END TRANSACTION", "ROLLBACK",
-        "ROLLBACK TO branch", "SAVEPOINT x", "RELEASE branch", "/* x */ COMMIT", "-- x\nROLLBACK",
-        "cOmMiT", "; COMMIT", ";; -- x\n; rollback",
-        "\xEF\xBB\xBF"
-        "COMMIT"}) {
+  for (const char* sql : {"BEGIN", "BEGIN IMMEDIATE", "COMMIT", "END", "END TRANSACTION",
+                          "ROLLBACK", "ROLLBACK TO branch", "BeGiN/**/EXCLUSIVE",
+                          "\tSAVEPOINT \"x\"", "SAVEPOINT x", "RELEASE branch", "/* x */ COMMIT",
+                          "-- x\nROLLBACK", "cOmMiT", "; COMMIT", ";; -- x\n; rollback",
+                          "\xEF\xBB\xBF"
+                          "COMMIT"}) {
     ExpectRefused(sql);
   }
 }
@@ -52,21 +52,34 @@ TEST_F(SandboxTest, TransactionControlIsRefused) {
 TEST_F(SandboxTest, OtherFilesAreRefused) {
   for (const char* sql :
        {"ATTACH 'other.db' AS other", "ATTACH ':memory:' AS m", "DETACH main", "VACUUM",
-        "VACUUM INTO '/tmp/copy.db'", "/* */ vacuum", "VACUUM main", "; VACUUM"}) {
+        "VACUUM INTO '/tmp/copy.db'", "aTtAcH/**/'x'AS y", "\nDETACH/**/\"main\"", "EXPLAIN VACUUM",
+        "/* */ vacuum", "VACUUM main", "; VACUUM"}) {
     ExpectRefused(sql);
   }
 }
 
 TEST_F(SandboxTest, PragmasAreRefused) {
-  for (const char* sql :
-       {"PRAGMA journal_mode = DELETE", "PRAGMA synchronous = OFF", "PRAGMA user_version = 3",
-        "PRAGMA foreign_keys = OFF", "PRAGMA defer_foreign_keys = ON",
-        "PRAGMA writable_schema = ON", "PRAGMA cache_spill = ON", "PRAGMA wal_checkpoint(TRUNCATE)",
-        "PRAGMA optimize", "PRAGMA page_size", "PRAGMA table_info(t)", "pragma main.journal_mode",
-        "EXPLAIN PRAGMA foreign_keys = OFF", "SELECT * FROM pragma_journal_mode",
-        "SELECT * FROM pragma_database_list", "SELECT * FROM pragma_data_version",
-        "SELECT * FROM pragma_quick_check", "SELECT * FROM pragma_integrity_check",
-        "; PRAGMA foreign_keys = OFF"}) {
+  for (const char* sql : {"PRAGMA journal_mode = DELETE",
+                          "PRAGMA synchronous = OFF",
+                          "PRAGMA user_version = 3",
+                          "PRAGMA foreign_keys = OFF",
+                          "PRAGMA defer_foreign_keys = ON",
+                          "PRAGMA writable_schema = ON",
+                          "PRAGMA cache_spill = ON",
+                          "PRAGMA wal_checkpoint(TRUNCATE)",
+                          "PRAGMA optimize",
+                          "PRAGMA page_size",
+                          "PRAGMA table_info(t)",
+                          "pragma main.journal_mode",
+                          "/* x */PrAgMa/**/\"foreign_keys\"=OFF",
+                          "EXPLAIN QUERY PLAN PRAGMA journal_mode",
+                          "EXPLAIN PRAGMA foreign_keys = OFF",
+                          "SELECT * FROM pragma_journal_mode",
+                          "SELECT * FROM pragma_database_list",
+                          "SELECT * FROM pragma_data_version",
+                          "SELECT * FROM pragma_quick_check",
+                          "SELECT * FROM pragma_integrity_check",
+                          "; PRAGMA foreign_keys = OFF"}) {
     ExpectRefused(sql);
   }
   EXPECT_EQ(database_.Read("PRAGMA foreign_keys"), Value(int64_t{1}));
@@ -120,7 +133,9 @@ TEST_F(SandboxTest, OnlyTwoKindsOfVirtualTablesAreAllowed) {
   for (const char* sql :
        {"CREATE VIRTUAL TABLE x USING fts4(a)", "CREATE VIRTUAL TABLE x USING fts3(a)",
         "CREATE VIRTUAL TABLE x USING fts5vocab('f', 'row')", "CREATE VIRTUAL TABLE x USING dbstat",
-        "CREATE VIRTUAL TABLE x USING fts4aux(f)", "CREATE VIRTUAL TABLE x USING fts3tokenize"}) {
+        "CREATE VIRTUAL TABLE x USING fts4aux(f)", "CREATE VIRTUAL TABLE x USING fts3tokenize",
+        "CREATE VIRTUAL TABLE x USING \"FTS4\"(a)", "CREATE VIRTUAL TABLE x USING/**/[DbStat]",
+        "CREATE VIRTUAL TABLE IF NOT EXISTS main.x USING fts3(a)"}) {
     ExpectRefused(sql);
   }
   ExpectAllowed("CREATE VIRTUAL TABLE x USING fts5(a, b)");
@@ -143,31 +158,27 @@ TEST_F(SandboxTest, VirtualTablesWorkAndAreFlushedBeforeTheVote) {
 }
 
 TEST_F(SandboxTest, LockstepsOwnTablesAreOutOfReach) {
-  for (const char* sql : {"SELECT * FROM lockstep_state",
-                          "SELECT count(*) FROM LOCKSTEP_STATE",
-                          "SELECT 1 FROM main.\"lockstep_state\"",
-                          "INSERT INTO lockstep_state VALUES(1, 1)",
-                          "UPDATE lockstep_state SET round = 9",
-                          "DELETE FROM lockstep_state",
-                          "DROP TABLE lockstep_state",
-                          "CREATE TABLE lockstep_x(a)",
-                          "CREATE TABLE \"Lockstep_x\"(a)",
-                          "CREATE VIEW lockstep_v AS SELECT 1",
-                          "CREATE INDEX lockstep_i ON t(b)",
-                          "CREATE INDEX i ON lockstep_state(round)",
-                          "ALTER TABLE lockstep_state RENAME TO mine",
-                          "ALTER TABLE lockstep_state ADD COLUMN x",
-                          "ALTER TABLE t RENAME TO lockstep_t",
-                          "ALTER TABLE t RENAME TO \"lockstep_t\"",
-                          "ALTER TABLE t RENAME TO 'LOCKSTEP_t'",
-                          "ALTER TABLE t RENAME /* to x */ TO -- x\n [lockstep_t]",
-                          "CREATE TRIGGER x AFTER INSERT ON lockstep_state BEGIN SELECT 1; END",
-                          "CREATE TRIGGER lockstep_t AFTER INSERT ON t BEGIN SELECT 1; END",
-                          "CREATE VIRTUAL TABLE lockstep_f USING fts5(a)",
-                          "CREATE TABLE copy AS SELECT * FROM lockstep_state",
-                          "INSERT INTO t(b) SELECT round FROM lockstep_state",
-                          "SELECT (SELECT max(round) FROM lockstep_state)",
-                          "WITH x AS (SELECT * FROM lockstep_state) SELECT * FROM x"}) {
+  for (const char* sql :
+       {"SELECT * FROM lockstep_state", "SELECT count(*) FROM LOCKSTEP_STATE",
+        "SELECT 1 FROM main.\"lockstep_state\"", "INSERT INTO lockstep_state VALUES(1, 1)",
+        "UPDATE lockstep_state SET round = 9", "DELETE FROM lockstep_state",
+        "DROP TABLE lockstep_state", "CREATE TABLE lockstep_x(a)", "CREATE TABLE \"Lockstep_x\"(a)",
+        "CREATE VIEW lockstep_v AS SELECT 1", "CREATE INDEX lockstep_i ON t(b)",
+        "CREATE INDEX i ON lockstep_state(round)", "ALTER TABLE lockstep_state RENAME TO mine",
+        "ALTER TABLE lockstep_state ADD COLUMN x", "ALTER TABLE t RENAME TO lockstep_t",
+        "ALTER TABLE t RENAME TO \"lockstep_t\"", "ALTER TABLE t RENAME TO 'LOCKSTEP_t'",
+        "ALTER TABLE t RENAME /* to x */ TO -- x\n [lockstep_t]",
+        "CREATE TRIGGER x AFTER INSERT ON lockstep_state BEGIN SELECT 1; END",
+        "CREATE TRIGGER lockstep_t AFTER INSERT ON t BEGIN SELECT 1; END",
+        "CREATE VIRTUAL TABLE lockstep_f USING fts5(a)",
+        // These would bring lockstep_data and others along.
+        "CREATE VIRTUAL TABLE lockstep USING fts5(a)",
+        "CREATE VIRTUAL TABLE [LockStep] USING rtree(id, x0, x1)",
+        "ALTER TABLE t RENAME TO lockstep", "ALTER TABLE t RENAME TO \"LOCKSTEP\"",
+        "CREATE TABLE copy AS SELECT * FROM lockstep_state",
+        "INSERT INTO t(b) SELECT round FROM lockstep_state",
+        "SELECT (SELECT max(round) FROM lockstep_state)",
+        "WITH x AS (SELECT * FROM lockstep_state) SELECT * FROM x"}) {
     ExpectRefused(sql);
   }
 }
