@@ -66,12 +66,25 @@ class ReplicasTest : public testing::Test {
     return answers;
   }
 
+  bool IsUnreachable(const std::string& node_id) {
+    v1::GetClusterStatusResponse response;
+    coordinator_->GetClusterStatus(Within(absl::Seconds(5)).get(), {}, &response);
+    for (const v1::ParticipantStatus& node : response.participants()) {
+      if (node.node_id() == node_id) return node.state() == v1::STATE_UNREACHABLE;
+    }
+    return false;
+  }
+
   // Stops the node, changes its file as any program could that uses SQLite, and starts it again.
   void ChangeBehindItsBack(const std::string& node_id, const std::string& sql) {
+    // A round in doubt would be invisible to that program, and gone behind it.
+    ASSERT_EQ(cluster_.WaitUntilSettled(kSettled).value_or(""), "");
     const size_t index = cluster_.IndexOf(node_id);
     cluster_.participant(index).Terminate();
     ASSERT_EQ(cluster_.participant(index).WaitForExit(absl::Seconds(20)).value_or(-1), 0)
         << cluster_.participant(index).LogTail();
+    // Else it might pass for the process that it was.
+    ASSERT_TRUE(Eventually(kSettled, [&] { return IsUnreachable(node_id); }));
     {
       auto plain = sqlite::Connection::Open(cluster_.data_directory(index) / "data.db", {});
       ASSERT_TRUE(plain.ok()) << plain.status();
