@@ -71,7 +71,11 @@ TEST_F(OnAStoreTest, ReadersSeeTheirRoundAndVirtualTables) {
   Run({{"CREATE VIRTUAL TABLE f USING fts5(body)", {}, {}},
        {"CREATE VIRTUAL TABLE r USING rtree(id, x0, x1)", {}, {}},
        {"INSERT INTO f VALUES('hello world')", {}, {}},
-       {"INSERT INTO r VALUES(7, 1.0, 2.0)", {}, {}}},
+       {"INSERT INTO r VALUES(7, 1.0, 2.0)", {}, {}},
+       {"CREATE VIEW v AS SELECT highlight(f, 0, '<', '>') || json_array(rowid) AS h FROM f "
+        "WHERE f MATCH 'hello' ORDER BY bm25(f)",
+        {},
+        {}}},
       absl::FromUnixSeconds(1));
   const auto reader = store_->OpenReader().value();
   {
@@ -87,6 +91,9 @@ TEST_F(OnAStoreTest, ReadersSeeTheirRoundAndVirtualTables) {
         runner->Query({"SELECT id FROM r WHERE x0 < 1.5", {}, {}}, absl::Seconds(60));
     ASSERT_TRUE(inside.ok()) << inside.error().message;
     EXPECT_EQ(inside.value().result.rows, (std::vector<Row>{{int64_t{7}}}));
+    const auto view = runner->Query({"SELECT h FROM v", {}, {}}, absl::Seconds(60));
+    ASSERT_TRUE(view.ok()) << view.error().message;
+    EXPECT_EQ(view.value().result.rows, (std::vector<Row>{{std::string("<hello> world[1]")}}));
   }
 }
 

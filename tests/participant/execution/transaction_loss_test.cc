@@ -97,10 +97,24 @@ TEST_F(TransactionLossTest, AutoincrementAtTheLargestRowidIsReported) {
 }
 
 TEST_F(TransactionLossTest, NoClientReachesTheLargestRowid) {
+  for (const char* sql : {"CREATE VIRTUAL TABLE f USING fts5(body)",
+                          "CREATE VIRTUAL TABLE r USING rtree(id, x0, x1)", "CREATE TABLE log(a)",
+                          "CREATE TRIGGER g AFTER INSERT ON log BEGIN "
+                          "INSERT INTO t(id) VALUES(new.a); END"}) {
+    EXPECT_YES(database_.Run(sql));
+  }
   for (const char* sql : {"INSERT INTO t VALUES(9223372036854775807, 'x')",
                           "INSERT INTO counted VALUES(9223372036854775807, 'x')",
                           "UPDATE t SET id = 9223372036854775807 WHERE id = 1",
                           "REPLACE INTO t(rowid, a) VALUES(9223372036854775807, 'x')",
+                          "INSERT INTO t SELECT 9223372036854775807, a FROM t",
+                          "INSERT INTO t VALUES(1, 2) ON CONFLICT(id) DO UPDATE SET "
+                          "id = 9223372036854775807",
+                          "UPDATE t SET id = n.x FROM (SELECT 0x7fffffffffffffff AS x) AS n",
+                          "INSERT INTO log VALUES(9223372036854775807)",
+                          "INSERT INTO log(rowid, a) VALUES(9223372036854775807, 5)",
+                          "INSERT INTO f(rowid, body) VALUES(9223372036854775807, 'x')",
+                          "INSERT INTO r VALUES(9223372036854775807, 0, 1)",
                           "INSERT INTO sqlite_sequence VALUES('counted', 9223372036854775807)",
                           "INSERT INTO sqlite_sequence VALUES('counted', '9223372036854775807')",
                           "INSERT INTO sqlite_sequence VALUES('counted', 1e300)",
