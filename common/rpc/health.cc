@@ -4,6 +4,18 @@
 #include <utility>
 
 namespace lockstep::rpc {
+namespace {
+
+// Each takes about 15 kB for as long as its client likes.
+constexpr size_t kMostWatches = 1000;
+
+grpc::Status TooManyWatches() {
+  return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                      "this server has " + std::to_string(kMostWatches) +
+                          " health watches, its limit; close some, or ask with Check");
+}
+
+}  // namespace
 
 // One Watch, from waiting for it until its last event; owns itself. Under the mutex of its Health,
 // but for what happens before it arrives.
@@ -22,10 +34,10 @@ class Health::WatchCall final : public Tag {
 
   // Sends what has changed. With the mutex held.
   void Update() {
-    if (operation_pending_ || broken_) return;
+    if (operation_pending_ || broken_ || finished_) return;
+    if (refused_) return Finish(TooManyWatches());
     if (health_->stopped_) {
-      if (!finished_) Finish();
-      return;
+      return Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "this server is stopping"));
     }
     const Response::ServingStatus status = health_->StatusLocked(request_.service());
     if (status == sent_) return;
@@ -71,6 +83,7 @@ class Health::WatchCall final : public Tag {
     arrived_ = true;
     Post(health_, service_, queue_);
     std::unique_lock lock(health_->mutex_);
+    refused_ = health_->watchers_.size() >= kMostWatches;
     health_->watchers_.insert(this);
     Settle(std::move(lock));
   }
@@ -92,12 +105,10 @@ class Health::WatchCall final : public Tag {
     Update();
   }
 
-  void Finish() {
+  void Finish(const grpc::Status& status) {
     finished_ = true;
-    operation_pending_ = queue_->Start([this](grpc::CompletionQueue*) {
-      writer_.Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "this server is stopping"),
-                     static_cast<Tag*>(this));
-    });
+    operation_pending_ = queue_->Start(
+        [&](grpc::CompletionQueue*) { writer_.Finish(status, static_cast<Tag*>(this)); });
     broken_ = !operation_pending_;
   }
 
@@ -106,6 +117,7 @@ class Health::WatchCall final : public Tag {
   Queue* const queue_;
   DoneTag done_tag_;
   bool arrived_ = false;
+  bool refused_ = false;  // there are too many
   bool operation_pending_ = false;
   bool broken_ = false;    // nothing can be sent any more
   bool finished_ = false;  // Finish was started

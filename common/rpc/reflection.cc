@@ -9,6 +9,9 @@
 namespace lockstep::rpc {
 namespace {
 
+// Nobody needs more than a few at once, and each takes memory for as long as its client likes.
+constexpr size_t kMostStreams = 100;
+
 using google::protobuf::Descriptor;
 using google::protobuf::DescriptorPool;
 using google::protobuf::FieldDescriptor;
@@ -120,7 +123,7 @@ class Reflection::InfoCall final : public Tag {
       case Phase::kWaiting:
         return ok ? Arrive() : End();
       case Phase::kReading:
-        return ok ? Answer() : Finish();
+        return ok ? Answer() : Finish(grpc::Status::OK);
       case Phase::kWriting:
         return ok ? Read() : End();
       case Phase::kFinishing:
@@ -137,12 +140,17 @@ class Reflection::InfoCall final : public Tag {
 
   void Arrive() {
     Post(reflection_, service_, queue_);
+    bool has_place = false;
     {
       std::lock_guard lock(reflection_->mutex_);
+      has_place = reflection_->calls_.size() < kMostStreams;
       reflection_->calls_.insert(this);
       if (reflection_->stopped_) Cancel();
     }
-    Read();
+    if (has_place) return Read();
+    Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                        "this server has " + std::to_string(kMostStreams) +
+                            " reflection streams, its limit; close some"));
   }
 
   void Read() {
@@ -157,11 +165,9 @@ class Reflection::InfoCall final : public Tag {
     StartOrEnd([&](grpc::CompletionQueue*) { stream_.Write(response, static_cast<Tag*>(this)); });
   }
 
-  void Finish() {
+  void Finish(const grpc::Status& status) {
     phase_ = Phase::kFinishing;
-    StartOrEnd([this](grpc::CompletionQueue*) {
-      stream_.Finish(grpc::Status::OK, static_cast<Tag*>(this));
-    });
+    StartOrEnd([&](grpc::CompletionQueue*) { stream_.Finish(status, static_cast<Tag*>(this)); });
   }
 
   template <typename Operation>
