@@ -54,7 +54,8 @@ std::string AdviceFor(const sqlite::SqliteError& error) {
 
 // Some functions and FTS5 quote what they were given, and that may be a parameter's value.
 std::string WithoutValues(const std::string& message) {
-  for (const std::string_view opening : {" near ", "no such column: ", "unknown special query"}) {
+  for (const std::string_view opening : {" near ", "no such column: ", "unknown special query",
+                                         "rank function: ", "no such function: "}) {
     const size_t found = message.find(opening);
     if (found == std::string::npos) continue;
     return message.substr(0, found + opening.size()) + "(not shown)";
