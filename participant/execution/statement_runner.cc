@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/utf8.h"
 #include "participant/execution/statement_text.h"
@@ -127,9 +129,10 @@ FailurePtr StatementRunner::BindOne(sqlite::CachedStatement* cached, int index,
                        absl::StrCat("parameter ", index, " is NaN, which SQLite cannot store"));
   }
   if (limited_ && SizeOf(value) > limits_.max_value_bytes) {
-    return MakeFailure(Reason::kLimitExceeded,
-                       absl::StrCat("parameter ", index, " has ", SizeOf(value),
-                                    " bytes, more than ", limits_.max_value_bytes));
+    return MakeFailure(
+        Reason::kLimitExceeded,
+        absl::StrCat("parameter ", index, " has ", SizeOf(value), " bytes, more than ",
+                     limits_.max_value_bytes, " (max_value_bytes of the node)"));
   }
   if (cached->statement.BindStatic(index, value) == sqlite::kOk) return nullptr;
   return WhyFailed(connection_->LastError(), true);
@@ -153,31 +156,27 @@ FailurePtr StatementRunner::BindNamed(sqlite::CachedStatement* cached, const Sta
   if (!statement.params.empty()) {
     return MakeFailure(Reason::kRequestInvalid, "a statement has params or named_params, not both");
   }
-  std::vector<bool> used(statement.named_params.size());
+  // A search among all of them for each parameter would take minutes for the largest request.
+  absl::flat_hash_map<std::string_view, const Value*> given;
+  for (const auto& [name, value] : statement.named_params) given.emplace(name, &value);
+  absl::flat_hash_set<std::string_view> used;
   for (int index = 1; index <= cached->parameter_count; ++index) {
     const std::string_view name = cached->statement.parameter_name(index);
-    // The same name may stand there with two prefixes: two parameters of one value.
-    size_t found = 0;
-    while (found < used.size() &&
-           (name.empty() || name.substr(1) != statement.named_params[found].first)) {
-      ++found;
-    }
-    if (found == used.size()) {
+    const auto found = name.empty() ? given.end() : given.find(name.substr(1));
+    if (found == given.end()) {
       return MakeFailure(
           Reason::kSqlInvalid,
           absl::StrCat("parameter ", index,
                        name.empty() ? " has no name" : " is not given: ", std::string(name)));
     }
-    used[found] = true;
-    if (FailurePtr failure = BindOne(cached, index, statement.named_params[found].second)) {
-      return failure;
-    }
+    // The same name may stand there with two prefixes: two parameters of one value.
+    used.insert(found->first);
+    if (FailurePtr failure = BindOne(cached, index, *found->second)) return failure;
   }
-  for (size_t i = 0; i < used.size(); ++i) {
-    if (used[i]) continue;
+  for (const auto& [name, value] : statement.named_params) {
+    if (used.contains(name)) continue;
     return MakeFailure(Reason::kSqlInvalid,
-                       absl::StrCat("the statement has no parameter named ",
-                                    Printable(statement.named_params[i].first)));
+                       absl::StrCat("the statement has no parameter named ", Printable(name)));
   }
   return nullptr;
 }
@@ -229,7 +228,8 @@ FailurePtr StatementRunner::AddRow(const sqlite::Statement& statement, int64_t* 
   if (std::ssize(result->rows) >= limits_.max_rows) {
     return MakeFailure(Reason::kLimitExceeded,
                        absl::StrCat("the result has more than ", limits_.max_rows,
-                                    " rows; ask for fewer, with LIMIT"));
+                                    " rows (max_result_rows of the node); ask for fewer, with "
+                                    "LIMIT"));
   }
   const int count = static_cast<int>(result->columns.size());
   *bytes_left -= kRowOverhead;
@@ -242,7 +242,8 @@ FailurePtr StatementRunner::AddRow(const sqlite::Statement& statement, int64_t* 
     if (*bytes_left < 0) {
       return MakeFailure(Reason::kLimitExceeded,
                          absl::StrCat("the rows take more than ", limits_.max_result_bytes,
-                                      " bytes; ask for fewer, with LIMIT"));
+                                      " bytes (max_result_bytes of the node); ask for fewer, with "
+                                      "LIMIT"));
     }
     if (view.type == sqlite::ValueType::kText && !IsValidUtf8(view.bytes)) {
       return MakeFailure(
