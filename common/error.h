@@ -67,7 +67,7 @@ struct Error {
   std::optional<int64_t> actual_rows;
   // The path of the wrong field of the request (kRequestInvalid).
   std::string field;
-  // Set when the same call is worth a retry, this much later.
+  // When the same call is worth a retry; unset: as always with this reason (rpc/error_details.cc).
   std::optional<absl::Duration> retry_delay;
 };
 

@@ -122,6 +122,9 @@ Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, Participant
   engine_options.earlier_boot_ids = std::move(earlier.boot_ids);
   engine_options.slow_transaction = options.slow_transaction;
   engine_options.max_result_bytes = options.max_result_bytes;
+  engine_options.max_kept_answer_bytes = options.log.most_answer_bytes;
+  engine_options.least_free_bytes = options.least_free_bytes;
+  engine_options.requests = options.requests;
   engine_ = std::make_unique<Engine>(std::move(outside), std::move(engine_options),
                                      ConfigOf(*cluster_, options), std::move(start),
                                      std::move(earlier.requests));

@@ -29,6 +29,9 @@ struct CoordinatorOptions {
   absl::Duration slow_transaction = absl::InfiniteDuration();
   uint64_t max_result_bytes = EngineOptions().max_result_bytes;
   DecisionLogThreadOptions log;
+  // What the log refuses new transactions by.
+  uint64_t least_free_bytes = 0;
+  RequestTableLimits requests = {};
   uint64_t random_seed = 0;
   // Runs a task that answers calls; it may do so at once.
   std::function<void(absl::AnyInvocable<void()>)> answer = [](absl::AnyInvocable<void()> task) {

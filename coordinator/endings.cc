@@ -10,8 +10,8 @@
 namespace lockstep::coordinator {
 namespace {
 
-constexpr absl::Duration kSoon = absl::Milliseconds(100);
-constexpr absl::Duration kLater = absl::Seconds(1);
+// Until old answers or attempts are forgotten, some of them are.
+constexpr absl::Duration kWhenSomeAreForgotten = absl::Seconds(1);
 
 Error NotStarted(Reason reason, std::string message,
                  std::optional<absl::Duration> retry_delay = std::nullopt) {
@@ -69,6 +69,15 @@ Error StatementsTooLarge(const Transaction& transaction, uint64_t limit) {
   return error;
 }
 
+Error NoPlaceInQueue(const Transaction& transaction, const NamedLimits& limits) {
+  return NotStarted(
+      Reason::kQueueFull,
+      absl::StrCat("The coordinator's queue is full: it takes ", limits.queue_transactions,
+                   " transactions (queue_transactions of the coordinator) and ", limits.queue_bytes,
+                   " bytes of statements (queue_bytes), and this one has ", transaction.bytes,
+                   "; try again later."));
+}
+
 Error TimedOut(const Transaction& transaction) {
   Error error;
   error.reason = Reason::kTimeout;
@@ -77,7 +86,6 @@ Error TimedOut(const Transaction& transaction) {
       absl::FormatDuration(transaction.deadline - transaction.arrived),
       " ended before it was decided; its participants may be busy or in recovery: try again, or "
       "with a longer timeout.");
-  error.retry_delay = kSoon;
   return error;
 }
 
@@ -91,7 +99,6 @@ Error Unavailable(const Complete& complete, const Cluster& cluster,
                                complete.round.is_none() ? " takes no part now" : " did not vote",
                                participant_reason.empty() ? "" : ": ", participant_reason,
                                "; try again when GetClusterStatus shows it READY.");
-  error.retry_delay = kLater;
   return error;
 }
 
@@ -109,8 +116,7 @@ Error WithoutMetadata(const Complete& complete, Transaction* transaction, const 
     case EndingReason::kParticipantUnavailable:
       return Unavailable(complete, cluster, participant_reason);
     case EndingReason::kQueueFull:
-      return NotStarted(Reason::kQueueFull,
-                        "The coordinator's queue of transactions is full; try again later.", kSoon);
+      return NoPlaceInQueue(*transaction, limits);
     case EndingReason::kTooLarge:
       return StatementsTooLarge(*transaction, limits.queue_bytes);
     case EndingReason::kShuttingDown:
@@ -141,20 +147,22 @@ Error ErrorOf(const Complete& complete, Transaction* transaction, const Cluster&
 Error QueueFull(uint64_t waiting) {
   return NotStarted(Reason::kQueueFull,
                     absl::StrCat("The coordinator has ", waiting,
-                                 " calls waiting, which is its limit; try again later."),
-                    kSoon);
+                                 " calls waiting, which is its limit (queue_transactions of the "
+                                 "coordinator); try again later."));
 }
 
-Error DiskFull() {
-  return NotStarted(Reason::kDiskFull,
-                    "The disk of the coordinator's decision log is nearly full, so it takes no new "
-                    "transactions; make room there.",
-                    kLater);
+Error DiskFull(const NamedLimits& limits) {
+  return NotStarted(
+      Reason::kDiskFull,
+      absl::StrCat("The disk of the coordinator's decision log has less than ",
+                   limits.least_free_bytes,
+                   " bytes free (least_free_bytes of the coordinator), so it takes no new "
+                   "transactions; make room there."));
 }
 
 Error ShuttingDown() {
   return NotStarted(Reason::kShuttingDown,
-                    "The coordinator is stopping; try again when it is back.", kLater);
+                    "The coordinator is stopping; try again when it is back.");
 }
 
 Error RequestIdReused(const std::string& request_id) {
@@ -182,16 +190,19 @@ Error TooManyAttempts(uint64_t remembered) {
   return NotStarted(
       Reason::kLimitExceeded,
       absl::StrCat("The coordinator remembers the attempts of ", remembered,
-                   " request_ids that were not committed, and that is its limit: try again "
-                   "later, or without attempt."),
-      kLater);
+                   " request_ids that were not committed, and that is its limit "
+                   "(max_remembered_attempts of the coordinator): try again later, or without "
+                   "attempt."),
+      kWhenSomeAreForgotten);
 }
 
-Error AnswersFull() {
-  return NotStarted(Reason::kLimitExceeded,
-                    "The answers of request_ids take all of the space that they may: try again "
-                    "when the oldest are no longer kept, or without request_id.",
-                    kLater);
+Error AnswersFull(const NamedLimits& limits) {
+  return NotStarted(
+      Reason::kLimitExceeded,
+      absl::StrCat("The answers of request_ids take more than the ", limits.kept_answer_bytes,
+                   " bytes that they may (max_kept_answer_bytes of the coordinator): try again "
+                   "when the oldest are no longer kept, or without request_id."),
+      kWhenSomeAreForgotten);
 }
 
 Error OutcomeUnknown(TransactionId id) {

@@ -16,8 +16,11 @@ namespace lockstep::coordinator {
 
 // The limits that an answer may have to name.
 struct NamedLimits {
-  uint64_t result_bytes = 0;  // of one transaction
-  uint64_t queue_bytes = 0;   // of the statements that wait
+  uint64_t result_bytes = 0;        // of one transaction
+  uint64_t queue_transactions = 0;  // that wait
+  uint64_t queue_bytes = 0;         // of the statements that wait
+  uint64_t kept_answer_bytes = 0;   // of all request_ids
+  uint64_t least_free_bytes = 0;    // on the decision log's disk
 };
 
 // Requires complete.ending != kCommitted. Moves the error out of the vote that it is about.
@@ -27,7 +30,7 @@ Error ErrorOf(const Complete& complete, Transaction* transaction, const Cluster&
 
 // Refusals before the protocol has seen the transaction: nothing was started.
 Error QueueFull(uint64_t waiting);
-Error DiskFull();
+Error DiskFull(const NamedLimits& limits);
 Error ShuttingDown();
 
 // Refusals of a request_id; nothing was started.
@@ -35,7 +38,7 @@ Error RequestIdReused(const std::string& request_id);
 Error AttemptOutdated(const RequestTry& request, uint32_t seen_attempt);
 Error RequestExpired(const std::string& request_id);
 Error TooManyAttempts(uint64_t remembered);
-Error AnswersFull();
+Error AnswersFull(const NamedLimits& limits);
 
 // For a transaction whose coordinator ends before it could be told how it ended.
 Error OutcomeUnknown(TransactionId id);

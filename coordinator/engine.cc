@@ -33,10 +33,14 @@ Engine::Engine(EngineOutside outside, EngineOptions options, Config config, Star
                RequestIndex committed)
     : outside_(std::move(outside)),
       options_(std::move(options)),
-      limits_{.result_bytes = options_.max_result_bytes, .queue_bytes = config.queue_caps.bytes},
+      limits_{.result_bytes = options_.max_result_bytes,
+              .queue_transactions = config.queue_caps.transactions,
+              .queue_bytes = config.queue_caps.bytes,
+              .kept_answer_bytes = options_.max_kept_answer_bytes,
+              .least_free_bytes = options_.least_free_bytes},
       term_(start.term),
       protocol_(std::move(config), std::move(start)),
-      requests_(std::move(committed)),
+      requests_(std::move(committed), options_.requests),
       voting_(cluster().nodes().size()),
       state_reason_(cluster().nodes().size(), "not asked yet"),
       asked_(cluster().nodes().size(), false) {}
@@ -122,7 +126,7 @@ void Engine::Take(Message& message) {
 }
 
 void Engine::TakeTransaction(std::unique_ptr<Transaction> transaction) {
-  if (space_is_short_) return Refuse(std::move(transaction), DiskFull());
+  if (space_is_short_) return Refuse(std::move(transaction), DiskFull(limits_));
   transaction->id = {term_, ++last_sequence_};
   transaction->response.set_transaction_id(ToString(transaction->id));
   const bool has_request = transaction->request.has_value();

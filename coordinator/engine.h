@@ -77,6 +77,10 @@ struct EngineOptions {
   absl::Duration slow_transaction = absl::InfiniteDuration();
   // Of the results of one transaction, as they are sent: clients refuse answers above 4 MiB.
   uint64_t max_result_bytes = uint64_t{3} << 20;
+  // What the decision log refuses by, to be named to clients.
+  uint64_t max_kept_answer_bytes = 0;
+  uint64_t least_free_bytes = 0;
+  RequestTableLimits requests = {};
 };
 
 // What the engine uses; all outlive it.

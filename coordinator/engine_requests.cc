@@ -30,7 +30,7 @@ void Engine::Admit(TransactionHandle handle) {
 // An id whose answer could not be kept must not be committed.
 void Engine::SubmitIfAnswersFit(TransactionHandle handle) {
   if (!answers_are_full_) return Submit(handle);
-  End(transactions_.Remove(handle), AnswersFull(), RoundId());
+  End(transactions_.Remove(handle), AnswersFull(limits_), RoundId());
 }
 
 void Engine::TakeAnswer(AnswerLookedUp& looked_up) {

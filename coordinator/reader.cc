@@ -13,8 +13,6 @@
 namespace lockstep::coordinator {
 namespace {
 
-constexpr absl::Duration kRetryDelay = absl::Milliseconds(100);
-
 Error NoReplica(const Engine& engine, DatabaseIndex database) {
   const Cluster::Database& replicas = engine.cluster().database(database);
   const View view = engine.protocol().GetView();
@@ -22,7 +20,6 @@ Error NoReplica(const Engine& engine, DatabaseIndex database) {
   error.reason = Reason::kParticipantUnavailable;
   error.database = replicas.name;
   error.node_id = engine.cluster().node(replicas.master).node_id;
-  error.retry_delay = kRetryDelay;
   error.message = absl::StrCat("No replica of database ", replicas.name, " can answer:");
   for (const ParticipantIndex participant : replicas.replicas) {
     const ParticipantView& node = view.participants[participant];
@@ -52,7 +49,6 @@ Error AsReadError(FailedCall failed, const ClusterNode& node) {
     error.message = absl::StrCat("Node ", node.node_id,
                                  " follows a later run of the coordinator than the one that was "
                                  "asked; try again.");
-    error.retry_delay = kRetryDelay;
   }
   error.node_id = node.node_id;
   error.database = node.database;

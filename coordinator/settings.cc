@@ -36,6 +36,11 @@ void DeclareLimits(Settings* settings, config::Schema* schema) {
               "the most transactions that may wait; more are refused");
   schema->ByteSize("queue_bytes", &settings->queue_bytes, kMiB, 64 * kGiB,
                    "the statements of all transactions that may wait; more are refused");
+  schema->ByteSize("max_kept_answer_bytes", &settings->kept_answer_bytes, 0, 1024 * kGiB,
+                   "the kept answers of request_ids; with more, new request_ids are refused");
+  schema->Int("max_remembered_attempts", &settings->remembered_attempts, 0, 100'000'000,
+              "request_ids that gave an attempt and were not committed, 250 bytes each; more are "
+              "refused");
 }
 
 void DeclareRounds(Settings* settings, config::Schema* schema) {
@@ -56,6 +61,8 @@ Settings::Settings()
       result_bytes(static_cast<int64_t>(CoordinatorOptions().max_result_bytes)),
       queue_transactions(static_cast<int>(QueueCaps().transactions)),
       queue_bytes(static_cast<int64_t>(QueueCaps().bytes)),
+      kept_answer_bytes(static_cast<int64_t>(DecisionLogThreadOptions().most_answer_bytes)),
+      remembered_attempts(static_cast<int>(RequestTableLimits().attempts)),
       round_transactions(static_cast<int>(RoundCaps().transactions)),
       round_bytes(static_cast<int64_t>(RoundCaps().bytes)),
       round_execution_time(RoundCaps().execution_time),
@@ -105,6 +112,9 @@ CoordinatorOptions CoordinatorOptionsOf(const Settings& settings) {
   options.queue_caps.bytes = static_cast<uint64_t>(settings.queue_bytes);
   options.slow_transaction = settings.slow_transaction_threshold;
   options.max_result_bytes = static_cast<uint64_t>(settings.result_bytes);
+  options.log.most_answer_bytes = static_cast<uint64_t>(settings.kept_answer_bytes);
+  options.least_free_bytes = static_cast<uint64_t>(settings.least_free_bytes);
+  options.requests.attempts = static_cast<size_t>(settings.remembered_attempts);
   options.random_seed = DrawSeed();
   return options;
 }

@@ -29,6 +29,8 @@ struct Settings {
   int64_t result_bytes;
   int queue_transactions;
   int64_t queue_bytes;
+  int64_t kept_answer_bytes;
+  int remembered_attempts;
   int round_transactions;
   int64_t round_bytes;
   absl::Duration round_execution_time;

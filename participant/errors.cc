@@ -10,9 +10,6 @@
 namespace lockstep::participant {
 namespace {
 
-constexpr absl::Duration kRetryWhenNotReady = absl::Milliseconds(200);
-constexpr absl::Duration kRetryWhenFull = absl::Milliseconds(50);
-
 Error Make(Reason reason, std::string message, const NodeIdentity& name) {
   Error error;
   error.reason = reason;
@@ -24,9 +21,7 @@ Error Make(Reason reason, std::string message, const NodeIdentity& name) {
 }
 
 Error NotReady(std::string message, const NodeIdentity& name) {
-  Error error = Make(Reason::kNotReady, std::move(message), name);
-  error.retry_delay = kRetryWhenNotReady;
-  return error;
+  return Make(Reason::kNotReady, std::move(message), name);
 }
 
 std::string Named(RoundId round) {
@@ -193,12 +188,10 @@ Error WaitedTooLong(const std::string& for_what, const NodeIdentity& name) {
 }
 
 Error QueueFull(const std::string& which, size_t limit, const NodeIdentity& name) {
-  Error error = Make(Reason::kQueueFull,
-                     absl::StrCat("the ", which, " of node ", name.node_id, " is full (", limit,
-                                  " places); send less at once, or retry later"),
-                     name);
-  error.retry_delay = kRetryWhenFull;
-  return error;
+  return Make(Reason::kQueueFull,
+              absl::StrCat("the ", which, " of node ", name.node_id, " is full (", limit,
+                           " places); send less at once, or retry later"),
+              name);
 }
 
 Error ShuttingDown(const NodeIdentity& name) {

@@ -11,7 +11,7 @@ namespace {
 // An actor that works on one thing for so long is busy; a health check does not wait for it.
 constexpr absl::Duration kBusyAfter = absl::Milliseconds(100);
 
-constexpr char kClients[] = "queue of clients' calls";
+constexpr char kClients[] = "queue of clients' calls (queue_places)";
 
 }  // namespace
 

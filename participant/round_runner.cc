@@ -149,7 +149,8 @@ Error RoundRunner::TooLarge(const Branch& branch) const {
   Error error;
   error.reason = Reason::kLimitExceeded;
   error.message = absl::StrCat("the statements of one transaction at node ", name_.node_id,
-                               " take more than the limit of ", limits_.record_bytes, " bytes");
+                               " take more than the limit of ", limits_.record_bytes,
+                               " bytes (round_bytes of the node)");
   error.outcome = FailureOutcome::kAborted;
   error.transaction_id = branch.transaction_id;
   return error;

@@ -22,9 +22,16 @@ constexpr size_t kMaxValueBytes = 128;
 constexpr size_t kMaxFieldBytes = 256;
 constexpr size_t kMaxMessageBytes = 1024;
 
+// Before the same call is tried again. Soon: what is in the way passes by itself within moments.
+constexpr absl::Duration kSoon = absl::Milliseconds(100);
+// Later: a process has to start, or somebody has to make room.
+constexpr absl::Duration kLater = absl::Seconds(1);
+
 struct ReasonRow {
   Reason reason;
   grpc::StatusCode code;
+  // What RetryInfo says if the error does not; zero: a retry of the same call is not worth it.
+  absl::Duration retry_delay = absl::ZeroDuration();
 };
 
 constexpr ReasonRow kReasons[] = {
@@ -38,20 +45,20 @@ constexpr ReasonRow kReasons[] = {
     {Reason::kRequestIdReused, grpc::INVALID_ARGUMENT},
     {Reason::kAttemptOutdated, grpc::ABORTED},
     {Reason::kNodeIsReplicated, grpc::FAILED_PRECONDITION},
-    {Reason::kNotReady, grpc::UNAVAILABLE},
+    {Reason::kNotReady, grpc::UNAVAILABLE, kSoon},
     {Reason::kRequestExpired, grpc::FAILED_PRECONDITION},
     {Reason::kResultNotText, grpc::FAILED_PRECONDITION},
     {Reason::kReplicasDisagree, grpc::ABORTED},
-    {Reason::kTimeout, grpc::DEADLINE_EXCEEDED},
+    {Reason::kTimeout, grpc::DEADLINE_EXCEEDED, kSoon},
     {Reason::kStatementTooLongRunning, grpc::DEADLINE_EXCEEDED},
-    {Reason::kParticipantUnavailable, grpc::UNAVAILABLE},
-    {Reason::kQueueFull, grpc::RESOURCE_EXHAUSTED},
+    {Reason::kParticipantUnavailable, grpc::UNAVAILABLE, kLater},
+    {Reason::kQueueFull, grpc::RESOURCE_EXHAUSTED, kSoon},
     {Reason::kLimitExceeded, grpc::RESOURCE_EXHAUSTED},
-    {Reason::kDiskFull, grpc::RESOURCE_EXHAUSTED},
+    {Reason::kDiskFull, grpc::RESOURCE_EXHAUSTED, kLater},
     {Reason::kOutcomeUnknown, grpc::UNAVAILABLE},
     {Reason::kTermOutdated, grpc::FAILED_PRECONDITION},
     {Reason::kRoundUnknown, grpc::FAILED_PRECONDITION},
-    {Reason::kShuttingDown, grpc::UNAVAILABLE},
+    {Reason::kShuttingDown, grpc::UNAVAILABLE, kLater},
     {Reason::kInvariantBroken, grpc::DATA_LOSS},
     {Reason::kTransactionUnknown, grpc::NOT_FOUND},
 };
@@ -117,9 +124,10 @@ void AddDetails(const Error& error, google::rpc::Status* status) {
     violation->set_description(ShortText(error.message, kMaxFieldBytes));
     status->add_details()->PackFrom(bad_request);
   }
-  if (error.retry_delay) {
+  const absl::Duration delay = error.retry_delay.value_or(RowOf(error.reason).retry_delay);
+  if (delay > absl::ZeroDuration()) {
     google::rpc::RetryInfo retry;
-    ToProto(*error.retry_delay, retry.mutable_retry_delay());
+    ToProto(delay, retry.mutable_retry_delay());
     status->add_details()->PackFrom(retry);
   }
 }

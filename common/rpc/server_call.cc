@@ -5,16 +5,11 @@
 namespace lockstep::rpc::internal {
 namespace {
 
-// Long enough for a restart, short enough not to be noticed.
-constexpr absl::Duration kRetryAfterStop = absl::Seconds(1);
-constexpr absl::Duration kRetryWhenFull = absl::Milliseconds(100);
-
-Error NotStarted(Reason reason, std::string message, absl::Duration retry_delay) {
+Error NotStarted(Reason reason, std::string message) {
   Error error;
   error.reason = reason;
   error.message = std::move(message);
   error.outcome = FailureOutcome::kNotStarted;
-  error.retry_delay = retry_delay;
   return error;
 }
 
@@ -24,14 +19,12 @@ std::optional<Error> Admit(MethodState* state) {
   const int before = state->in_flight.fetch_add(1, std::memory_order_relaxed);
   if (state->options.refuse_when_stopping && state->stopping->load(std::memory_order_relaxed)) {
     return NotStarted(Reason::kShuttingDown,
-                      "this server is stopping, nothing was started; ask again once it is back",
-                      kRetryAfterStop);
+                      "this server is stopping, nothing was started; ask again once it is back");
   }
   if (before >= state->options.max_in_flight) {
     return NotStarted(Reason::kQueueFull,
                       state->name + " has " + std::to_string(state->options.max_in_flight) +
-                          " calls waiting, its limit; nothing was started, try again later",
-                      kRetryWhenFull);
+                          " calls waiting, its limit; nothing was started, try again later");
   }
   return std::nullopt;
 }

@@ -44,11 +44,12 @@ Error Invalid(const Place& place, const std::string& field, const std::string& w
   return error;
 }
 
+// `setting`: the one that the server's operator raises it with.
 Error OverLimit(const Place& place, const std::string& what, size_t asked, size_t limit,
-                const char* unit) {
+                const char* unit, const char* setting) {
   return NotStarted(Reason::kLimitExceeded, place,
                     place.Path(what) + " has " + std::to_string(asked) + " " + unit +
-                        ", more than the limit of " + std::to_string(limit));
+                        ", more than the limit of " + std::to_string(limit) + " (" + setting + ")");
 }
 
 constexpr size_t kLongestRequestId = 64;
@@ -63,7 +64,7 @@ Violation ValidateValue(const v1::Value& value, const Place& place, const Reques
   if (value.has_text_value()) bytes = value.text_value().size();
   if (value.has_blob_value()) bytes = value.blob_value().size();
   if (bytes <= limits.value_bytes) return std::nullopt;
-  return OverLimit(place, field(), bytes, limits.value_bytes, "bytes");
+  return OverLimit(place, field(), bytes, limits.value_bytes, "bytes", "max_value_bytes");
 }
 
 // The three fields of a statement, in whichever message they are.
@@ -71,7 +72,8 @@ template <typename Message>
 Violation ValidateSql(const Message& message, const Place& place, const RequestLimits& limits) {
   if (message.sql().empty()) return Invalid(place, "sql", "is empty; give one SQL statement");
   if (message.sql().size() > limits.sql_bytes) {
-    return OverLimit(place, "sql", message.sql().size(), limits.sql_bytes, "bytes");
+    return OverLimit(place, "sql", message.sql().size(), limits.sql_bytes, "bytes",
+                     "max_sql_bytes");
   }
   if (message.params_size() > 0 && message.named_params_size() > 0) {
     return Invalid(place, "named_params", "and params are both set; give parameters one way");
@@ -108,7 +110,7 @@ template <typename Request>
 Violation ValidateSize(const Request& request, const RequestLimits& limits) {
   const size_t bytes = request.ByteSizeLong();
   if (bytes <= limits.request_bytes) return std::nullopt;
-  return OverLimit({}, "the request", bytes, limits.request_bytes, "bytes");
+  return OverLimit({}, "the request", bytes, limits.request_bytes, "bytes", "max_request_bytes");
 }
 
 template <typename Request>
@@ -121,7 +123,7 @@ Violation ValidateQuery(const Request& request, const RequestLimits& limits) {
 Violation ValidateTable(const std::string& table, const char* field, const RequestLimits& limits) {
   if (table.empty()) return Invalid({}, field, "is empty; name a table");
   if (table.size() <= limits.sql_bytes) return std::nullopt;
-  return OverLimit({}, field, table.size(), limits.sql_bytes, "bytes");
+  return OverLimit({}, field, table.size(), limits.sql_bytes, "bytes", "max_sql_bytes");
 }
 
 Violation ValidateDatabase(const std::string& database, const Place& place) {
@@ -165,10 +167,12 @@ Violation ValidateCounts(const v1::ExecuteRequest& request, const RequestLimits&
   const auto most_statements = static_cast<size_t>(limits.statements);
   const auto most_databases = static_cast<size_t>(limits.databases);
   if (statements > most_statements) {
-    return OverLimit({}, "the transaction", statements, most_statements, "statements");
+    return OverLimit({}, "the transaction", statements, most_statements, "statements",
+                     "max_statements");
   }
   if (databases.size() > most_databases) {
-    return OverLimit({}, "the transaction", databases.size(), most_databases, "databases");
+    return OverLimit({}, "the transaction", databases.size(), most_databases, "databases",
+                     "max_databases");
   }
   return std::nullopt;
 }
@@ -230,7 +234,7 @@ Violation ValidateRequest(const v1::ParticipantServiceExecuteRequest& request,
   const auto statements = static_cast<size_t>(request.statements_size());
   if (statements > static_cast<size_t>(limits.statements)) {
     return OverLimit({}, "the transaction", statements, static_cast<size_t>(limits.statements),
-                     "statements");
+                     "statements", "max_statements");
   }
   return ValidateStatements(request.statements(), std::nullopt, limits);
 }
@@ -265,7 +269,7 @@ Result<absl::Duration> EffectiveTimeout(bool has_timeout, const google::protobuf
     if (time > limits.max_timeout) {
       return NotStarted(Reason::kLimitExceeded, {},
                         "timeout is " + absl::FormatDuration(time) + ", more than the limit of " +
-                            absl::FormatDuration(limits.max_timeout));
+                            absl::FormatDuration(limits.max_timeout) + " (max_timeout)");
     }
   }
   if (peer_time_left <= absl::ZeroDuration()) {

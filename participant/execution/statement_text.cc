@@ -132,8 +132,9 @@ FailurePtr CheckReferences(const std::vector<SqlToken>& tokens) {
 
 FailurePtr CheckBytes(std::string_view sql, int64_t max_bytes) {
   if (static_cast<int64_t>(sql.size()) > max_bytes) {
-    return MakeFailure(Reason::kLimitExceeded, absl::StrCat("the SQL text has ", sql.size(),
-                                                            " bytes, more than ", max_bytes));
+    return MakeFailure(Reason::kLimitExceeded,
+                       absl::StrCat("the SQL text has ", sql.size(), " bytes, more than ",
+                                    max_bytes, " (max_sql_bytes of the node)"));
   }
   if (sql.find('\0') != std::string_view::npos) {
     return MakeFailure(Reason::kSqlInvalid, "the SQL text has a NUL in it; bind such values");

@@ -66,14 +66,16 @@ FailurePtr Watchdog::Verdict() const {
       return MakeFailure(Reason::kStatementTooLongRunning,
                          absl::StrCat("the statement ran longer than ",
                                       absl::FormatDuration(limits_.statement_budget),
-                                      ", which is what one statement may take"));
+                                      ", which is what one may take (statement_budget of the node, "
+                                      "and query_budget for a query)"));
     case Reached::kDeadline:
       return MakeFailure(Reason::kTimeout,
                          "the time that was left ended before the last statement");
     case Reached::kMemory:
       return MakeFailure(Reason::kLimitExceeded,
                          absl::StrCat("the changed pages exceed ", limits_.max_changed_bytes,
-                                      " bytes, the limit of a transaction; split it"));
+                                      " bytes, the limit of a transaction (max_changed_bytes of "
+                                      "the node); split it"));
   }
   return nullptr;
 }

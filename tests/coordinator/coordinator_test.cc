@@ -184,7 +184,6 @@ TEST_F(CoordinatorTest, AReadThatIsRefusedForItsTermGoesToAnotherReplicaOrIsNotR
   answer = Read();
   ASSERT_FALSE(answer.ok());
   EXPECT_EQ(answer.error().reason, Reason::kNotReady);
-  EXPECT_TRUE(answer.error().retry_delay.has_value());
   Result<v1::GetTableVersionResponse> versions = TableVersions();
   ASSERT_FALSE(versions.ok());
   EXPECT_EQ(versions.error().reason, Reason::kNotReady);

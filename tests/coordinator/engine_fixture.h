@@ -66,11 +66,14 @@ class EngineTest : public testing::Test {
     config.queue_caps = queue_caps_;
     StartState start;
     start.term = 3;
-    engine_ = std::make_unique<Engine>(
-        std::move(outside),
-        EngineOptions{
-            .log_id = "log", .boot_id = 30, .earlier_boot_ids = {10, 20}, .max_result_bytes = 1000},
-        std::move(config), std::move(start), committed_);
+    engine_ = std::make_unique<Engine>(std::move(outside),
+                                       EngineOptions{.log_id = "log",
+                                                     .boot_id = 30,
+                                                     .earlier_boot_ids = {10, 20},
+                                                     .max_result_bytes = 1000,
+                                                     .max_kept_answer_bytes = 2000,
+                                                     .least_free_bytes = 3000},
+                                       std::move(config), std::move(start), committed_);
     mailbox_.push_back(Begin{});
     Pump();
   }

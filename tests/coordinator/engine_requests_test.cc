@@ -178,6 +178,7 @@ TEST_F(EngineRequestsTest, WhenAnswersTakeAllTheirSpaceOnlyKnownIdsAreAnswered) 
   Try();
   Answer(std::nullopt);
   EXPECT_EQ(LastReason(), Reason::kLimitExceeded);
+  EXPECT_THAT(answers_.back().error().message, HasSubstr("2000 bytes that they may (max_kept"));
   EXPECT_THAT(nodes_[0].prepared, IsEmpty());
   Try();
   StoredAnswer stored;

@@ -177,7 +177,6 @@ TEST_F(EngineTest, AParticipantThatIsDownIsNamedAndTheOthersGoOn) {
   EXPECT_EQ(error.reason, Reason::kParticipantUnavailable);
   EXPECT_EQ(error.node_id, "stock-1");
   EXPECT_EQ(error.outcome, FailureOutcome::kAborted);
-  EXPECT_TRUE(error.retry_delay.has_value());
   EXPECT_THAT(error.message, HasSubstr("takes no part now: cannot be reached; try again"));
   Execute({"bank"});
   ASSERT_THAT(answers_, SizeIs(2));
@@ -243,6 +242,7 @@ TEST_F(EngineTest, AFullDiskRefusesWhatIsNewAndFinishesWhatIsNot) {
   Pump();
   EXPECT_EQ(OnlyError().reason, Reason::kDiskFull);
   EXPECT_EQ(OnlyError().outcome, FailureOutcome::kNotStarted);
+  EXPECT_THAT(OnlyError().message, HasSubstr("3000 bytes free (least_free_bytes"));
   MakeDurable();
   ASSERT_THAT(answers_, SizeIs(2));
   EXPECT_TRUE(answers_[1].ok());
@@ -275,6 +275,7 @@ TEST_F(EngineTest, AFullQueueRefuses) {
   ASSERT_THAT(answers_, testing::Not(IsEmpty()));
   EXPECT_EQ(answers_[0].error().reason, Reason::kQueueFull);
   EXPECT_EQ(answers_[0].error().outcome, FailureOutcome::kNotStarted);
+  EXPECT_THAT(answers_[0].error().message, HasSubstr("takes 1 transactions (queue_transactions"));
 }
 
 TEST_F(EngineTest, ShutdownRefusesWhatIsNewAndEndsWhenWhatRunsIsDone) {

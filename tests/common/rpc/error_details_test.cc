@@ -5,6 +5,7 @@
 
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 
 #include "common/utf8.h"
@@ -148,11 +149,22 @@ TEST(ErrorDetailsTest, TheDetailsAreThePublicMessages) {
 
 TEST(ErrorDetailsTest, WhatDoesNotApplyIsLeftOut) {
   google::rpc::Status status;
-  ToProto(ErrorOf(Reason::kNotReady), &status);
+  ToProto(ErrorOf(Reason::kSqlInvalid), &status);
   ASSERT_EQ(status.details_size(), 1);
   google::rpc::ErrorInfo info;
   ASSERT_TRUE(status.details(0).UnpackTo(&info));
   EXPECT_TRUE(info.metadata().empty());
+}
+
+TEST(ErrorDetailsTest, WhatIsWorthARetrySaysWhenAndNothingElseDoes) {
+  const std::set<Reason> worth_it = {Reason::kNotReady,  Reason::kTimeout,
+                                     Reason::kQueueFull, Reason::kParticipantUnavailable,
+                                     Reason::kDiskFull,  Reason::kShuttingDown};
+  for (const auto& [name, code] : kTable) {
+    const Reason reason = *ReasonFromName(name);
+    const std::optional<Error> error = ErrorFromStatus(ToStatus(ErrorOf(reason)));
+    EXPECT_EQ(error->retry_delay.has_value(), worth_it.count(reason) == 1) << name;
+  }
 }
 
 // Above 8 KiB of metadata the caller would see RESOURCE_EXHAUSTED in place of the error.
