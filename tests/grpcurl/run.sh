@@ -98,6 +98,10 @@ check_match '"transaction_?[Ii]d": "[0-9]+-[0-9]+"' "Execute takes typed paramet
 id=$(grep -oE '"transaction_?[Ii]d": "[^"]*"' <<<"$last_output" | cut -d'"' -f4)
 check_match '"int_?[Vv]alue": "9223372036854775806"' "Query gives the largest integer back exactly" \
   query bank "SELECT a FROM t"
+without_time() {
+  grpcurl -plaintext -d "$(one bank 'SELECT 1')" "$coordinator" lockstep.v1.CoordinatorService/Execute
+}
+check "Execute without a timeout or a deadline has the server's" without_time
 check_match 'OUTCOME_COMMITTED' "GetTransaction tells how it ended" \
   call "$coordinator" lockstep.v1.CoordinatorService/GetTransaction "{\"transactionId\":\"$id\"}"
 check_match '"replicas_?[Aa]gree": true' "GetTableVersion compares the replicas" \
@@ -117,6 +121,26 @@ check_match '"database": "bank"' "it names the database" aborted
 check_match '"sqlite_extended_code": "1555"' "it has SQLite's extended code" aborted
 check_match '"operation": "0"' "it names the operation" aborted
 check_match '"transaction_id": "' "it names the transaction" aborted
+
+guarded() {
+  execute '{"operations":[{"database":"bank","statements":[{"sql":"UPDATE t SET b = 1 WHERE a = 0",
+    "expect":{"rows":1}}]}]}'
+}
+check_exit 73 "a guard that fails is FAILED_PRECONDITION" guarded
+check_match '"@type": "type.googleapis.com/google.rpc.ErrorInfo"' "its details are resolved" guarded
+check_match '"reason": "GUARD_FAILED"' "its reason is GUARD_FAILED" guarded
+check_match '"domain": "lockstep"' "its domain is lockstep" guarded
+check_match '"actual_rows": "0"' "it says how many rows there were" guarded
+check_match '"expected_rows": "1"' "and how many were wanted" guarded
+check_match '"outcome": "ABORTED"' "and that it is aborted" guarded
+check "a request_id runs once" execute \
+  '{"requestId":"once","operations":[{"database":"bank","statements":[{"sql":"SELECT 1"}]}]}'
+reused() {
+  execute '{"requestId":"once","operations":[{"database":"bank","statements":[{"sql":"SELECT 2"}]}]}'
+}
+check_exit 67 "a request_id with another body is INVALID_ARGUMENT" reused
+check_match '"reason": "REQUEST_ID_REUSED"' "its reason is REQUEST_ID_REUSED" reused
+check_match '"outcome": "NOT_STARTED"' "and nothing was started" reused
 
 check_exit 71 "PRAGMA is refused with PERMISSION_DENIED" execute "$(one bank 'PRAGMA user_version = 1')"
 refused() {
@@ -156,5 +180,6 @@ eventually 20 bash -c '! (exec 3<>/dev/tcp/'"${participant/:/\/}"') 2>/dev/null'
 check_exit 78 "a transaction that needs a dead node is UNAVAILABLE" away
 check_match '"reason": "PARTICIPANT_UNAVAILABLE"' "its reason says so" away
 check_match '"node_id": "stock-1"' "and names the node" away
+check_match 'google.rpc.RetryInfo' "and when to try again" away
 check "what does not need it commits" execute "$(one orders 'CREATE TABLE t(a)')"
 finish
