@@ -21,7 +21,7 @@ build_dir=${LOCKSTEP_BUILD_DIR:-$root/build}
 asan_dir=$build_dir-asan
 tsan_dir=$build_dir-tsan
 log_dir=$build_dir/test-logs
-groups=(unit cluster grpcurl readme cli examples quickstart compose asan tsan)
+groups=(unit cluster grpcurl wire readme cli examples quickstart compose asan tsan)
 jobs=$(nproc)
 
 usage() {
@@ -107,6 +107,10 @@ group_cluster() {
 
 group_grpcurl() {
   tests/grpcurl/run.sh "$build_dir/bin"
+}
+
+group_wire() {
+  tests/wire/run.sh "$build_dir/bin"
 }
 
 group_cli() {

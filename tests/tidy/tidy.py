@@ -8,12 +8,13 @@ Exits 0 when there is none.
 import os
 import sys
 
+import evidence
 import layers
 import rules
 import sources
 import style
 
-CHECKS = layers.CHECKS + style.CHECKS + rules.CHECKS
+CHECKS = layers.CHECKS + style.CHECKS + rules.CHECKS + evidence.CHECKS
 
 
 def complaints(root):

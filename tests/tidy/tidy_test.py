@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
+import evidence
 import layers
 import rules
 import sources
@@ -40,6 +41,33 @@ class SourcesTest(unittest.TestCase):
             self.assertIn(word, code)
         for word in "bcefgij":
             self.assertNotIn(word, code)
+
+
+class EvidenceTest(unittest.TestCase):
+
+    FILES = {
+        "tests/a/b_test.cc": "TEST_F(SuiteTest, R1_ItIsSo) {\nTEST(OtherTest, ItIsNot) {\n",
+        "tests/wire/c_test.py": "class FirstTest:\n    def test_one(self):\nclass SecondTest:\n"
+                                "    def test_two(self):\n",
+        "tests/grpcurl/run.sh": 'check "it is a sentence" true\n',
+    }
+
+    def complaints(self, *rows):
+        page = "| demand | proof |\n|---|---|\n" + "".join(row + "\n" for row in rows)
+        return lines(evidence.check_evidence, {**self.FILES, evidence.PAGE: page})
+
+    def test_tests_of_every_kind_are_found(self):
+        self.assertEqual(self.complaints(
+            "| a | `SuiteTest.R1_ItIsSo`, `OtherTest.ItIsNot` |",
+            "| b with `code` | `c_test.FirstTest.test_one`, `c_test.SecondTest.test_two` |",
+            "| c | `grpcurl: it is a sentence` |"), [])
+
+    def test_names_that_no_test_has_are_found_and_rows_without_one(self):
+        rows = ("| a | `SuiteTest.ItIsNot` |", "| b | `c_test.SecondTest.test_one` |",
+                "| c | `grpcurl: it is` |", "| d | `nothing: it is a sentence` |",
+                "| e `SuiteTest.R1_ItIsSo` | later |")
+        self.assertEqual(self.complaints(*rows),
+                         [f"docs/EVIDENCE.md:{number}" for number in range(3, 8)])
 
 
 class LayersTest(unittest.TestCase):

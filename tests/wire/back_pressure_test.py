@@ -1,0 +1,94 @@
+"""A queue that is full refuses, and takes no more memory for it."""
+from lockstep.v1 import participant_pb2
+import client
+import processes
+from client import on, statement
+from cluster import WireTest
+from interposer import Gate
+
+QUEUE = 500
+REFUSED = 5000
+STATEMENT_BYTES = 10_000
+SLACK_BYTES = 48 << 20
+
+
+class FullQueueTest(WireTest):
+
+    CLUSTER = {"nodes": ("stock-1", "orders-1"), "interposed": ("stock-1",),
+               "settings": {"queue_transactions": QUEUE, "default_timeout": "30s"}}
+
+    def test_memory_is_flat_while_a_full_queue_refuses_and_all_that_waited_is_done_after(self):
+        self.cluster.execute(on("stock", "CREATE TABLE t(a)"))
+        gate = Gate()
+        self.cluster.interposers["stock-1"].hooks["Prepare"] = gate
+        self.addCleanup(gate.open)
+        insert = on("stock", statement("INSERT INTO t VALUES (length(?))",
+                                       "x" * STATEMENT_BYTES))
+        waiting = [self.cluster.begin(insert)]
+        gate.wait()
+        waiting += self.cluster.begin_waiting(QUEUE, insert)
+        full = self.cluster.coordinator.resident_bytes()
+        for _ in range(REFUSED // QUEUE):
+            for its in [self.cluster.begin(insert) for _ in range(QUEUE)]:
+                self.assert_is(client.failure_of(its.result), "RESOURCE_EXHAUSTED", "QUEUE_FULL",
+                               outcome="NOT_STARTED")
+        self.assertLess(self.cluster.coordinator.resident_bytes(), full + SLACK_BYTES)
+        # What needs another node is refused too, as the queue is one; reads are not.
+        self.assertEqual(self.cluster.query("orders", "SELECT 1").node_id, "orders-1")
+        gate.open()
+        for its in waiting:
+            its.result()
+        self.assertEqual(self.cluster.rows("stock", "SELECT count(*) FROM t"), [QUEUE + 1])
+
+
+class QueueBytesTest(WireTest):
+
+    CLUSTER = {"nodes": ("stock-1",), "interposed": ("stock-1",),
+               "settings": {"queue_bytes": "1MiB", "default_timeout": "30s"}}
+
+    def test_queue_bytes_refuse_what_does_not_fit_now_and_what_never_will(self):
+        self.cluster.execute(on("stock", "CREATE TABLE t(a)"))
+        half = on("stock", statement("INSERT INTO t VALUES (length(?))", bytes(600_000)))
+        gate = Gate()
+        self.cluster.interposers["stock-1"].hooks["Prepare"] = gate
+        self.addCleanup(gate.open)
+        waiting = [self.cluster.begin(half)]
+        gate.wait()
+        waiting.append(self.cluster.begin(half))
+        self.cluster.wait_for_queue(1)
+        failure = self.assert_refused(lambda: self.cluster.execute(half), "RESOURCE_EXHAUSTED",
+                                      "QUEUE_FULL", outcome="NOT_STARTED")
+        for part in ("queue_bytes", str(1 << 20), "600"):
+            self.assertIn(part, failure.message)
+        never = on("stock", statement("INSERT INTO t VALUES (length(?))", bytes(1_200_000)))
+        failure = self.assert_refused(lambda: self.cluster.execute(never), "RESOURCE_EXHAUSTED",
+                                      "LIMIT_EXCEEDED", outcome="NOT_STARTED")
+        self.assertIn("queue_bytes", failure.message)
+        gate.open()
+        for its in waiting:
+            its.result()
+        self.assertEqual(self.cluster.rows("stock", "SELECT count(*) FROM t"), [2])
+
+
+class QueuePlacesTest(WireTest):
+
+    CLUSTER = {"nodes": ("stock-1",), "node_settings": {"queue_places": 3}}
+
+    def test_queue_places_of_a_node_refuse_clients_and_not_the_coordinator(self):
+        self.cluster.execute(on("stock", "CREATE TABLE t(a)"))
+        request = participant_pb2.ParticipantServiceQueryRequest(
+            sql="SELECT 1", min_version=2 ** 62)
+        waiting = [self.cluster.local("stock-1").Query.future(request) for _ in range(3)]
+
+        def full():
+            its = self.cluster.local("stock-1").Query.future(request, timeout=0.2)
+            failure = client.failure_of(its.result)
+            return failure if failure.reason == "QUEUE_FULL" else None
+        failure = self.assert_is(processes.eventually(full), "RESOURCE_EXHAUSTED", "QUEUE_FULL",
+                                 outcome="NOT_STARTED", node_id="stock-1")
+        self.assertIn("3 places", failure.message)
+        self.assertIn("queue_places", failure.message)
+        self.cluster.execute(on("stock", "INSERT INTO t VALUES (1)"))
+        self.assertEqual(self.cluster.rows("stock", "SELECT a FROM t"), [1])
+        for its in waiting:
+            its.cancel()
