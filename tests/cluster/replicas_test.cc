@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <regex>
 #include <set>
+#include <sstream>
+#include <string>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "common/sqlite/connection.h"
@@ -101,11 +103,13 @@ class ReplicasTest : public testing::Test {
 
 // "bank-1 0123456789abcdef" as the message has it.
 std::map<std::string, std::string> DigestsIn(const std::string& message) {
+  constexpr std::string_view kHex = "0123456789abcdef";
   std::map<std::string, std::string> digests;
-  const std::regex pattern("(bank-[0-9]) ([0-9a-f]{16})");
-  for (std::sregex_iterator match(message.begin(), message.end(), pattern), end; match != end;
-       ++match) {
-    digests[(*match)[1]] = (*match)[2];
+  std::istringstream words(message);
+  std::string node;
+  for (std::string word; words >> word; node = word) {
+    const std::string digest = word.substr(0, word.find_first_not_of(kHex));
+    if (node.starts_with("bank-") && digest.size() == 16) digests[node] = digest;
   }
   return digests;
 }

@@ -5,7 +5,7 @@
 namespace lockstep::participant {
 namespace {
 
-struct Form {
+struct AllowedForm {
   const char* name;
   std::vector<const char*> statements;
   const char* query;
@@ -26,7 +26,7 @@ struct Form {
       "INSERT INTO doc(title, body) VALUES('one', 'hello world'), ('two', 'other words')",       \
       "UPDATE doc SET body = 'hello again' WHERE id = 2", "DELETE FROM doc WHERE id = 1"
 
-const Form kForms[] = {
+const AllowedForm kAllowedForms[] = {
     {"without rowid",
      {"CREATE TABLE t(a, b, PRIMARY KEY(a, b)) WITHOUT ROWID",
       "INSERT INTO t VALUES(2, 1), (1, 2)"},
@@ -188,14 +188,14 @@ const Form kForms[] = {
      "1"},
 };
 
-Branch AsOneBranch(const Form& form) {
+Branch AsOneBranch(const AllowedForm& form) {
   std::vector<Statement> statements;
   for (const char* sql : form.statements) statements.push_back({sql, {}, {}});
   return TestDatabase::BranchOf(std::move(statements));
 }
 
 TEST(AllowedSqlTest, EveryFormRunsAsOneBranchAndGivesWhatItShould) {
-  for (const Form& form : kForms) {
+  for (const AllowedForm& form : kAllowedForms) {
     SCOPED_TRACE(form.name);
     TestDatabase database;
     EXPECT_YES(database.Run(AsOneBranch(form)));
@@ -208,7 +208,7 @@ TEST(AllowedSqlTest, EveryFormRunsAsOneBranchAndGivesWhatItShould) {
 }
 
 TEST(AllowedSqlTest, EveryFormRunsStatementByStatementAndAgainWithTheSameDigest) {
-  for (const Form& form : kForms) {
+  for (const AllowedForm& form : kAllowedForms) {
     SCOPED_TRACE(form.name);
     TestDatabase first;
     TestDatabase second;

@@ -13,14 +13,14 @@ namespace {
 
 using Sql = std::vector<const char*>;
 
-struct Form {
+struct DeterministicForm {
   const char* name;
   Sql setup;
   Sql act;
 };
 
 // In each form both the time and chance have a part, or chance alone.
-const Form kForms[] = {
+const DeterministicForm kDeterministicForms[] = {
     {"functions of time",
      {"CREATE TABLE t(a, b, c, d, e, f)"},
      {"INSERT INTO t VALUES(date(), time('now'), datetime('now', '+1 day'), julianday(), "
@@ -220,7 +220,7 @@ std::vector<Row> RowsOf(const ExecutedBranch& executed) {
 }
 
 TEST_F(DeterminismFormsTest, R23_OneInstantAndOneSeedGiveTheSameOnEveryReplicaAndAgain) {
-  for (const Form& form : kForms) {
+  for (const DeterministicForm& form : kDeterministicForms) {
     SCOPED_TRACE(form.name);
     Replica one(Directory("one"));
     Replica two(Directory("two"));
@@ -242,7 +242,7 @@ TEST_F(DeterminismFormsTest, R23_OneInstantAndOneSeedGiveTheSameOnEveryReplicaAn
 
 // Were a form not to depend on them, the test above would show nothing of it.
 TEST_F(DeterminismFormsTest, R23_AnotherInstantAndAnotherSeedGiveSomethingElse) {
-  for (const Form& form : kForms) {
+  for (const DeterministicForm& form : kDeterministicForms) {
     SCOPED_TRACE(form.name);
     Replica replica(Directory("other"));
     EXPECT_YES(replica.Run(BranchOf(form.setup, 1'000, 1), /*keep=*/true));
