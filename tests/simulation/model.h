@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/time/time.h"
 #include "common/round_id.h"
 #include "coordinator/protocol/effect.h"
+#include "coordinator/protocol/request_table.h"
 #include "coordinator/protocol/types.h"
 
 namespace lockstep::simulation {
@@ -28,6 +30,15 @@ using Rows = std::array<uint64_t, 3>;
 struct RunBranch {
   PreparedBranch branch;
   Vote vote;
+};
+
+using ParticipantList = absl::InlinedVector<ParticipantIndex, 4>;
+
+// One try of a request_id: a transaction of its own, which runs or does not.
+struct SimTry {
+  coordinator::RequestTry its;
+  TransactionHandle transaction = 0;
+  ParticipantList participants;
 };
 
 inline constexpr TransactionHandle kNondeterministicBit = uint64_t{1} << 40;

@@ -43,13 +43,18 @@ struct Options {
   double nondeterministic = 0.03;  // its replicas disagree
   double veto = 0.02;              // its coordinator cannot use the results
   double short_deadline = 0.1;
+  double request_id = 0.4;  // a client sends it until it is committed
+  double late_try = 0.2;    // of a request_id: given up, and arrives when it likes
 
   coordinator::BrokenRules broken;
   bool obey_any_run = false;  // R22, at participants
   participant::BrokenRules broken_participant;
-  bool term_is_not_durable = false;       // R1, at the participants
-  bool log_forgets_term = false;          // R1, at the coordinators
-  bool tombstone_is_not_durable = false;  // R3
+  bool term_is_not_durable = false;        // R1, at the participants
+  bool log_forgets_term = false;           // R1, at the coordinators
+  bool tombstone_is_not_durable = false;   // R3
+  bool log_forgets_requests = false;       // R18
+  bool answers_are_written_apart = false;  // R18
+  bool attempts_are_ignored = false;       // R19
   bool is_broken = false;  // only what the world sees counts then, not what the protocol checks
   bool trace = false;
 };

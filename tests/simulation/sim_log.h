@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "coordinator/protocol/config.h"
 #include "coordinator/protocol/effect.h"
 #include "tests/simulation/model.h"
+#include "tests/simulation/options.h"
 
 namespace lockstep::simulation {
 
@@ -16,8 +20,10 @@ namespace lockstep::simulation {
 // by a coordinator of an older term than the log's is refused.
 class SimLog {
  public:
-  SimLog(size_t participants, bool forgets_term)
-      : known_(participants), forgets_term_(forgets_term) {}
+  SimLog(size_t participants, const Options& options)
+      : known_(participants),
+        forgets_term_(options.log_forgets_term),
+        forgets_requests_(options.log_forgets_requests) {}
 
   // A coordinator starts: a new term, then all that is there. Requires !superseded().
   coordinator::StartState Open(uint64_t boot_id, uint64_t random_seed) {
@@ -32,15 +38,39 @@ class SimLog {
     return start;
   }
 
-  bool Write(Term term, const coordinator::LogDecision& record) {
+  // One write: the decision, and the tries that it commits (rule R18).
+  bool Write(Term term, const coordinator::LogDecision& record, const std::vector<SimTry>& tries) {
     if (term < term_) return false;
     records_[record.round] = record;
+    if (!tries.empty()) answers_[record.round] = tries;
     for (const coordinator::KeptBranches& kept : record.kept) {
       RoundId& last = known_[kept.participant].last_kept;
       last = std::max(last, record.round);
     }
     clock_floor_ = std::max(clock_floor_, record.latest_clock);
     return true;
+  }
+
+  // What a term reads of the committed request_ids when it starts.
+  coordinator::RequestIndex Requests() const {
+    coordinator::RequestIndex index;
+    if (forgets_requests_) return index;
+    for (const auto& [round, tries] : answers_) {
+      for (const SimTry& committed : tries) index.Add(committed.its.key, round);
+    }
+    return index;
+  }
+  // The round that committed the id, and as which transaction.
+  std::optional<std::pair<RoundId, TransactionHandle>> FindAnswer(
+      const std::string& id, const coordinator::Rounds& rounds) const {
+    for (const RoundId round : rounds) {
+      const auto tries = answers_.find(round);
+      if (tries == answers_.end()) continue;
+      for (const SimTry& committed : tries->second) {
+        if (committed.its.id == id) return std::pair(round, committed.transaction);
+      }
+    }
+    return std::nullopt;
   }
 
   bool Forget(Term term, RoundId round) {
@@ -69,8 +99,11 @@ class SimLog {
   std::vector<uint64_t> runs_;
   bool superseded_ = false;
   std::map<RoundId, coordinator::LogDecision> records_;
+  std::map<RoundId, std::vector<SimTry>> answers_;  // kept when the records are forgotten
   std::vector<coordinator::KnownParticipant> known_;
-  const bool forgets_term_;  // a rule that is switched off
+  // Rules that are switched off.
+  const bool forgets_term_;
+  const bool forgets_requests_;
   absl::Time clock_floor_ = absl::UnixEpoch();
 };
 

@@ -36,6 +36,7 @@ TEST(SimulationTest, NoWorldBreaksARuleAndEveryWorldComesToRest) {
   size_t aborted = 0;
   size_t rounds = 0;
   size_t coordinators = 0;
+  size_t requests = 0;
   for (uint64_t seed = first_seed; seed < first_seed + seeds; ++seed) {
     Options options = DrawOptions(seed);
     options.trace = trace;
@@ -48,9 +49,12 @@ TEST(SimulationTest, NoWorldBreaksARuleAndEveryWorldComesToRest) {
     aborted += world.truth().aborted();
     rounds += world.truth().decided_rounds();
     coordinators += world.coordinators();
+    requests += world.truth().committed_requests();
   }
-  std::printf("%zu committed, %zu aborted, %zu decided rounds, %zu coordinators\n", committed,
-              aborted, rounds, coordinators);
+  std::printf(
+      "%zu committed, %zu of them by a request_id, %zu aborted, %zu decided rounds, "
+      "%zu coordinators\n",
+      committed, requests, aborted, rounds, coordinators);
 }
 
 }  // namespace

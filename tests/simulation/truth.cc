@@ -49,6 +49,7 @@ void Truth::Decided(const coordinator::LogDecision& record) {
       Violate("a transaction was decided twice");
     }
     if (aborted_.contains(transaction)) Violate("told ABORTED, and decided afterwards");
+    DecideTry(transaction);
     for (const ParticipantIndex p : transactions_[transaction].participants) {
       const bool kept = std::any_of(record.kept.begin(), record.kept.end(),
                                     [p](const KeptBranches& k) { return k.participant == p; });
@@ -56,6 +57,35 @@ void Truth::Decided(const coordinator::LogDecision& record) {
     }
   }
   for (const KeptBranches& kept : record.kept) DecideAt(kept, record);
+}
+
+void Truth::DecideTry(TransactionHandle transaction) {
+  const auto its = tries_.find(transaction);
+  if (its == tries_.end()) return;
+  const auto& [id, attempt] = its->second;
+  if (!committed_requests_.emplace(id, transaction).second) {
+    Violate(absl::StrCat("request_id ", id, " is applied twice (R18)"));
+  }
+  const auto aborted = aborted_attempts_.find(id);
+  if (aborted != aborted_attempts_.end() && attempt < aborted->second) {
+    Violate(absl::StrCat("attempt ", attempt, " of request_id ", id,
+                         " is decided after a later one was told ABORTED (R19)"));
+  }
+}
+
+void Truth::ToldCommitted(const std::string& id, TransactionHandle transaction) {
+  const auto committed = committed_requests_.find(id);
+  if (committed == committed_requests_.end() || committed->second != transaction) {
+    Violate(absl::StrCat("request_id ", id, " is given another answer (R18)"));
+  }
+}
+
+void Truth::ToldAborted(const std::string& id, uint32_t attempt) {
+  if (committed_requests_.contains(id)) {
+    Violate(absl::StrCat("request_id ", id, " is told ABORTED, though committed (R18)"));
+  }
+  uint32_t& highest = aborted_attempts_[id];
+  highest = std::max(highest, attempt);
 }
 
 // Every branch that is kept is of a committed transaction, and ran as serial execution would.

@@ -35,6 +35,13 @@ class Truth {
   void Decided(const coordinator::LogDecision& record);  // is durable
   void Told(const coordinator::Complete& complete);
 
+  // What becomes of request_ids (rules R18, R19).
+  void Tried(const SimTry& its) { tries_[its.transaction] = {its.its.id, its.its.attempt}; }
+  // A try was answered: with a transaction that committed, or as aborted.
+  void ToldCommitted(const std::string& id, TransactionHandle transaction);
+  void ToldAborted(const std::string& id, uint32_t attempt);
+  size_t committed_requests() const { return committed_requests_.size(); }
+
   // What participants do.
   void Executes(ParticipantIndex participant, RoundId round, const Storage& storage);
   void RolledBack(ParticipantIndex participant, RoundId round);
@@ -64,6 +71,7 @@ class Truth {
     uint64_t seed = 0;
   };
 
+  void DecideTry(TransactionHandle transaction);
   void DecideAt(const coordinator::KeptBranches& kept, const coordinator::LogDecision& record);
   void CheckNo(const coordinator::Complete& complete);
   // What a participant shows before a round.
@@ -77,6 +85,9 @@ class Truth {
   std::map<std::pair<RoundId, ParticipantIndex>, Sheet> sheets_;
   std::map<TransactionHandle, RoundId> committed_;
   std::set<TransactionHandle> aborted_;
+  std::map<TransactionHandle, std::pair<std::string, uint32_t>> tries_;  // id and attempt
+  std::map<std::string, TransactionHandle> committed_requests_;
+  std::map<std::string, uint32_t> aborted_attempts_;  // the highest of which that was told
   size_t decided_rounds_ = 0;
   std::optional<std::string> violation_;
 };

@@ -25,7 +25,7 @@ World::World(Options options, uint64_t seed)
     : options_(std::move(options)),
       random_(seed),
       truth_(DatabasesOf(options_)),
-      log_(DatabasesOf(options_).size(), options_.log_forgets_term),
+      log_(DatabasesOf(options_).size(), options_),
       clients_(static_cast<size_t>(options_.clients)) {
   config_.broken = options_.broken;
   config_.round_caps.transactions = static_cast<uint32_t>(1 + random_.Below(8));
@@ -83,6 +83,7 @@ void World::Step() {
     if (coordinators_[i]->alive && random_.Chance(0.6)) RunLog(i);
     if (coordinators_[i]->alive && random_.Chance(0.7)) RunCoordinator(i);
   }
+  if (random_.Chance(0.2)) DeliverLateTry();
   for (size_t client = 0; client < clients_.size(); ++client) {
     if (!ending_ && !clients_[client].busy && random_.Chance(0.3)) RunClient(client);
   }
@@ -127,6 +128,7 @@ void World::Restart() {
 void World::StopFaults() {
   ending_ = true;
   EndThoseOnCopy();
+  late_tries_.clear();
   options_.old_log = 0;
   options_.participant_crash = 0;
   options_.coordinator_crash = 0;

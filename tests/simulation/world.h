@@ -45,6 +45,10 @@ class World {
     absl::Duration fails_at;
     coordinator::CallFailure failure = coordinator::CallFailure::kTimeout;
   };
+  struct DecisionWrite {
+    coordinator::LogDecision record;
+    std::vector<SimTry> tries;
+  };
   struct Coordinator {
     Coordinator(const coordinator::Config& config, const coordinator::StartState& start,
                 SimLog* its_log)
@@ -52,7 +56,8 @@ class World {
           log(its_log),
           runs(its_log->runs()),
           protocol(config, start),
-          invariants(config, start) {}
+          invariants(config, start),
+          requests(its_log->Requests()) {}
     const Term term;
     SimLog* const log;
     const std::vector<uint64_t> runs;
@@ -60,15 +65,22 @@ class World {
     coordinator::Protocol protocol;
     coordinator::Invariants invariants;
     std::vector<coordinator::Event> inbox;
-    std::vector<coordinator::LogDecision> writes;
+    std::vector<DecisionWrite> writes;
     std::vector<coordinator::Effect> housekeeping;  // ForgetDecision, RecordDurable
     std::map<CallId, Call> calls;
     absl::Duration next_tick;
+    coordinator::RequestTable requests;
+    std::map<TransactionHandle, SimTry> tries;  // those that run
   };
   struct Client {
     bool busy = false;
     size_t coordinator = 0;
     TransactionHandle transaction = 0;
+    std::optional<SimTry> request;  // the latest try of what it sends until it is committed
+  };
+  struct LateTry {
+    size_t coordinator = 0;
+    SimTry its;
   };
   using Message = std::variant<Request, Answer>;
 
@@ -107,9 +119,24 @@ class World {
   void Send(size_t index, Request request, absl::Duration timeout);
   void RunClient(size_t client);
   void SubmitTransaction(size_t client);
+  TransactionHandle NewTransaction();
+  ParticipantList DrawParticipants();
+  void Submit(size_t index, TransactionHandle transaction, const ParticipantList& participants);
+  bool WriteDecision(Coordinator* coordinator, const DecisionWrite& write, bool is_last);
   void SubmitToAll();
   void SendRead(size_t client);
   void EndClient(const coordinator::Complete& complete);
+
+  // world_requests.cc
+  void TryRequest(size_t client);
+  void Admit(size_t index, const SimTry& its);
+  void RunTry(size_t index, const SimTry& its);
+  void EndTry(size_t index, const coordinator::Complete& complete);
+  void Tell(TransactionHandle of_try, std::optional<TransactionHandle> committed);
+  void DeliverLateTry();
+  std::vector<SimTry> TriesOf(const Coordinator& coordinator,
+                              const coordinator::LogDecision& record) const;
+
   coordinator::Now now() const { return {now_, absl::FromUnixSeconds(1700000000) + now_ + skew_}; }
 
   template <typename... Parts>
@@ -125,6 +152,7 @@ class World {
   std::vector<std::unique_ptr<SimParticipant>> participants_;
   std::vector<std::unique_ptr<Coordinator>> coordinators_;
   std::vector<Client> clients_;
+  std::vector<LateTry> late_tries_;
   std::vector<Message> network_;
   absl::Duration now_ = absl::Seconds(1);
   absl::Duration skew_;  // of the wall clock, which may jump

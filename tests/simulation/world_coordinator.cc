@@ -34,10 +34,8 @@ void World::EndCoordinator(size_t index) {
   Trace("end of coordinator ", index);
   coordinator.alive = false;
   // What was on its way to the disk may get there.
-  for (const coordinator::LogDecision& record : coordinator.writes) {
-    if (random_.Chance(0.5) && coordinator.log->Write(coordinator.term, record)) {
-      truth_.Decided(record);
-    }
+  for (const DecisionWrite& write : coordinator.writes) {
+    if (random_.Chance(0.5)) WriteDecision(&coordinator, write, /*is_last=*/true);
   }
   for (Client& client : clients_) {
     if (client.busy && client.coordinator == index) client.busy = false;
@@ -114,7 +112,8 @@ void World::CarryOut(size_t index, std::vector<Effect> effects) {
       request.branches = std::move(prepare->branches);
       Send(index, std::move(request), prepare->vote_deadline - now_);
     } else if (auto* record = std::get_if<coordinator::LogDecision>(&effect)) {
-      coordinator.writes.push_back(std::move(*record));
+      std::vector<SimTry> tries = TriesOf(coordinator, *record);
+      coordinator.writes.push_back({std::move(*record), std::move(tries)});
     } else if (auto* commit = std::get_if<coordinator::SendCommit>(&effect)) {
       request.kind = Request::Kind::kCommit;
       request.participant = commit->participant;
@@ -137,6 +136,7 @@ void World::CarryOut(size_t index, std::vector<Effect> effects) {
     } else if (auto* complete = std::get_if<coordinator::Complete>(&effect)) {
       truth_.Told(*complete);
       EndClient(*complete);
+      EndTry(index, *complete);
     } else if (auto* alarm = std::get_if<coordinator::Alarm>(&effect)) {
       truth_.Violate("alarm: " + alarm->reason);
     } else if (const auto* fatal = std::get_if<coordinator::Fatal>(&effect)) {
@@ -163,19 +163,28 @@ void World::Send(size_t index, Request request, absl::Duration timeout) {
   network_.emplace_back(std::move(request));
 }
 
+// `is_last`: the coordinator ends with it, or because of it.
+bool World::WriteDecision(Coordinator* coordinator, const DecisionWrite& write, bool is_last) {
+  const bool apart = options_.answers_are_written_apart && is_last;
+  const bool written = coordinator->log->Write(coordinator->term, write.record,
+                                               apart ? std::vector<SimTry>() : write.tries);
+  if (written) truth_.Decided(write.record);
+  return written;
+}
+
 // One batch of the log's thread.
 void World::RunLog(size_t index) {
   Coordinator& coordinator = *coordinators_[index];
-  for (const coordinator::LogDecision& record : std::exchange(coordinator.writes, {})) {
+  for (const DecisionWrite& write : std::exchange(coordinator.writes, {})) {
     const bool fails = random_.Chance(options_.write_fails);
     const bool arrives = !fails || random_.Chance(0.5);
-    const bool written = arrives && coordinator.log->Write(coordinator.term, record);
-    if (written) truth_.Decided(record);
+    const bool written = arrives && WriteDecision(&coordinator, write, /*is_last=*/fails);
+    const RoundId round = write.record.round;
     if (fails || !written) {
       Trace("c", index, " write fails, written: ", written);
-      coordinator.inbox.emplace_back(coordinator::DecisionFailed{record.round, "as told to"});
+      coordinator.inbox.emplace_back(coordinator::DecisionFailed{round, "as told to"});
     } else {
-      coordinator.inbox.emplace_back(coordinator::DecisionDurable{record.round});
+      coordinator.inbox.emplace_back(coordinator::DecisionDurable{round});
     }
   }
   for (const Effect& effect : std::exchange(coordinator.housekeeping, {})) {
@@ -191,6 +200,7 @@ void World::RunLog(size_t index) {
 }
 
 void World::RunClient(size_t client) {
+  if (clients_[client].request || random_.Chance(options_.request_id)) return TryRequest(client);
   std::vector<size_t> alive;
   for (size_t i = 0; i < coordinators_.size(); ++i) {
     if (coordinators_[i]->alive) alive.push_back(i);
@@ -207,23 +217,39 @@ void World::RunClient(size_t client) {
 }
 
 void World::SubmitTransaction(size_t client) {
-  coordinator::Submit submit;
-  submit.transaction = next_transaction_++;
-  if (random_.Chance(options_.nondeterministic)) submit.transaction |= kNondeterministicBit;
+  clients_[client].busy = true;
+  clients_[client].transaction = NewTransaction();
+  Submit(clients_[client].coordinator, clients_[client].transaction, DrawParticipants());
+}
+
+TransactionHandle World::NewTransaction() {
+  TransactionHandle transaction = next_transaction_++;
+  if (random_.Chance(options_.nondeterministic)) transaction |= kNondeterministicBit;
+  return transaction;
+}
+
+ParticipantList World::DrawParticipants() {
   const uint64_t databases = options_.replicas.size();
   uint64_t chosen = random_.Below(uint64_t{1} << databases);
   if (chosen == 0) chosen = (uint64_t{1} << databases) - 1;
+  ParticipantList drawn;
   for (ParticipantIndex p = 0; p < participants_.size(); ++p) {
-    if ((chosen >> config_.participants[p].database & 1) != 0) submit.participants.push_back(p);
+    if ((chosen >> config_.participants[p].database & 1) != 0) drawn.push_back(p);
   }
+  return drawn;
+}
+
+void World::Submit(size_t index, TransactionHandle transaction,
+                   const ParticipantList& participants) {
+  coordinator::Submit submit;
+  submit.transaction = transaction;
+  submit.participants = participants;
   submit.bytes = 100;
   submit.deadline =
       now_ + (random_.Chance(options_.short_deadline) ? absl::Milliseconds(random_.Below(200))
                                                       : absl::Seconds(1 + random_.Below(10)));
-  clients_[client].busy = true;
-  clients_[client].transaction = submit.transaction;
-  truth_.Submitted(submit.transaction, submit.participants);
-  coordinators_[clients_[client].coordinator]->inbox.emplace_back(std::move(submit));
+  truth_.Submitted(transaction, participants);
+  coordinators_[index]->inbox.emplace_back(std::move(submit));
 }
 
 void World::SubmitToAll() {

@@ -1,0 +1,129 @@
+// Clients that retry with a request_id, and what coordinators make of it (rules R18, R19).
+#include <algorithm>
+#include <utility>
+
+#include "tests/simulation/trace.h"
+#include "tests/simulation/world.h"
+
+namespace lockstep::simulation {
+
+using coordinator::RequestTable;
+
+// Sends it to the newest coordinator, with a higher attempt each time, until it is committed: one
+// that a later one has followed cannot have the log any more (R20). A try that is given up waits in
+// the network, and dies with the coordinator that it was sent to.
+void World::TryRequest(size_t client) {
+  Client& its = clients_[client];
+  size_t newest = 0;
+  for (size_t i = 0; i < coordinators_.size(); ++i) {
+    if (!IsOnCopy(*coordinators_[i])) newest = i;
+  }
+  if (!coordinators_[newest]->alive) return;
+  if (!its.request) {
+    its.request.emplace();
+    its.request->its.id = absl::StrCat("c", client, "-", next_transaction_);
+    its.request->its.key = random_.Below(1000);  // some ids share one
+    its.request->its.body.low = next_transaction_;
+    its.request->its.keep_until = absl::InfiniteFuture();
+    its.request->participants = DrawParticipants();
+  }
+  ++its.request->its.attempt;
+  its.request->transaction = NewTransaction();
+  truth_.Tried(*its.request);
+  if (random_.Chance(options_.late_try)) {
+    late_tries_.push_back({newest, *its.request});
+    return;
+  }
+  its.busy = true;
+  its.coordinator = newest;
+  its.transaction = its.request->transaction;
+  Admit(newest, SimTry(*its.request));
+}
+
+void World::DeliverLateTry() {
+  if (late_tries_.empty()) return;
+  std::swap(late_tries_[random_.Below(late_tries_.size())], late_tries_.back());
+  const LateTry late = std::move(late_tries_.back());
+  late_tries_.pop_back();
+  if (coordinators_[late.coordinator]->alive) Admit(late.coordinator, late.its);
+}
+
+void World::Admit(size_t index, const SimTry& its) {
+  Coordinator& coordinator = *coordinators_[index];
+  SimTry taken = its;
+  if (options_.attempts_are_ignored) taken.its.attempt = 0;
+  const RequestTable::Admission admission =
+      coordinator.requests.Admit(taken.its, taken.transaction);
+  Trace("c", index, " try ", its.its.attempt, " of ", its.its.id, " as tx", its.transaction,
+        ", verdict ", static_cast<int>(admission.verdict));
+  switch (admission.verdict) {
+    case RequestTable::Verdict::kRun:
+      return RunTry(index, taken);
+    case RequestTable::Verdict::kLookUp: {
+      const auto answer = coordinator.log->FindAnswer(its.its.id, admission.rounds);
+      if (!answer) return RunTry(index, taken);
+      for (const TransactionHandle joined : coordinator.requests.End(taken.its, answer->first)) {
+        Tell(joined, answer->second);
+      }
+      return Tell(its.transaction, answer->second);
+    }
+    case RequestTable::Verdict::kJoin:
+      return;
+    case RequestTable::Verdict::kOutdated:
+      if (std::any_of(clients_.begin(), clients_.end(), [&](const Client& client) {
+            return client.busy && client.transaction == its.transaction;
+          })) {
+        truth_.Violate("the latest attempt is refused (R19)");
+      }
+      return;
+    case RequestTable::Verdict::kReused:
+    case RequestTable::Verdict::kNoRoom:
+      return truth_.Violate("a try is refused for no reason (R18)");
+  }
+}
+
+void World::RunTry(size_t index, const SimTry& its) {
+  coordinators_[index]->tries.emplace(its.transaction, its);
+  Submit(index, its.transaction, its.participants);
+}
+
+std::vector<SimTry> World::TriesOf(const Coordinator& coordinator,
+                                   const coordinator::LogDecision& record) const {
+  std::vector<SimTry> tries;
+  for (const TransactionHandle transaction : record.committed) {
+    const auto its = coordinator.tries.find(transaction);
+    if (its != coordinator.tries.end()) tries.push_back(its->second);
+  }
+  return tries;
+}
+
+void World::EndTry(size_t index, const coordinator::Complete& complete) {
+  Coordinator& coordinator = *coordinators_[index];
+  const auto ended = coordinator.tries.extract(complete.transaction);
+  if (ended.empty()) return;
+  const bool committed = complete.ending == coordinator::Ending::kCommitted;
+  std::optional<TransactionHandle> as;
+  if (committed) as = complete.transaction;
+  for (const TransactionHandle joined :
+       coordinator.requests.End(ended.mapped().its, committed ? complete.round : RoundId())) {
+    Tell(joined, as);
+  }
+  Tell(complete.transaction, as);
+}
+
+// Answers the client whose latest try this is; nobody waits for one that was given up.
+void World::Tell(TransactionHandle of_try, std::optional<TransactionHandle> committed) {
+  for (Client& client : clients_) {
+    if (!client.request || client.transaction != of_try) continue;
+    client.busy = false;
+    const coordinator::RequestTry its = client.request->its;
+    if (committed) {
+      client.request.reset();
+      truth_.ToldCommitted(its.id, *committed);
+    } else {
+      truth_.ToldAborted(its.id, its.attempt);
+    }
+  }
+}
+
+}  // namespace lockstep::simulation
