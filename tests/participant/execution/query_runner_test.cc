@@ -91,6 +91,18 @@ TEST_F(QueryRunnerTest, NothingButQueriesIsAllowed) {
         "SELECT * FROM lockstep_state", "WITH x AS (SELECT 1) DELETE FROM t"}) {
     ExpectRefused(sql, Reason::kStatementNotAllowed);
   }
+  // Nor what the schema brings along, whoever made it.
+  Exec("CREATE VIEW own AS SELECT * FROM lockstep_state");
+  Exec("CREATE VIEW loads AS SELECT load_extension('x')");
+  Exec("CREATE VIEW asks AS SELECT * FROM pragma_journal_mode");
+  Exec("CREATE VIRTUAL TABLE f USING fts5(a, content='lockstep_state')");
+  for (const char* sql : {"SELECT * FROM own", "SELECT count(*) FROM own",
+                          "WITH x AS (SELECT * FROM own) SELECT 1 "
+                          "FROM x",
+                          "SELECT * FROM loads", "SELECT * FROM asks", "SELECT load_extension('x')",
+                          "SELECT count(*) FROM temp.sqlite_schema", "SELECT a FROM f"}) {
+    ExpectRefused(sql, Reason::kStatementNotAllowed);
+  }
   EXPECT_TRUE(Query("VALUES (1), (2)").ok());
   EXPECT_TRUE(Query("EXPLAIN QUERY PLAN SELECT * FROM t").ok());
   EXPECT_TRUE(Query("WITH x AS (SELECT 1) SELECT * FROM x").ok());
