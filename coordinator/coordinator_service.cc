@@ -25,8 +25,6 @@ using TransactionCall = rpc::Call<v1::GetTransactionRequest, v1::GetTransactionR
 using VersionCall = rpc::Call<v1::GetTableVersionRequest, v1::GetTableVersionResponse>;
 using StatusCall = rpc::Call<v1::GetClusterStatusRequest, v1::GetClusterStatusResponse>;
 
-// As many as the protocol's queue may hold, and those of a round on top.
-constexpr int kTransactionsInFlight = 40'000;
 constexpr int kOthersInFlight = 4'000;
 
 Error UnknownDatabase(const std::string& database) {
@@ -102,6 +100,8 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
     if (!its.ok()) return call.Fail(its.error());
     std::unique_ptr<Transaction> transaction = std::move(made).value();
     transaction->request = std::move(its).value();
+    // The statements are encoded: what may wait for long does not hold them twice.
+    v1::ExecuteRequest().Swap(&call.request());
     transaction->arrived = coordinator_->clock().MonotonicNow();
     transaction->deadline = transaction->arrived + *timeout;
     transaction->done = [call = std::move(call)](Result<v1::ExecuteResponse> result) mutable {
@@ -301,13 +301,13 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
 }  // namespace
 
 void AddCoordinatorService(rpc::Server* server, Coordinator* coordinator,
-                           const rpc::RequestLimits& limits) {
+                           const rpc::RequestLimits& limits, int most_transactions) {
   using Async = v1::CoordinatorService::AsyncService;
   auto* async = server->Add<v1::CoordinatorService>();
   auto service = std::make_shared<CoordinatorService>(coordinator, limits);
   rpc::MethodOptions execute;
   execute.waiting_per_queue = 64;
-  execute.max_in_flight = kTransactionsInFlight;
+  execute.max_in_flight = most_transactions;
   rpc::MethodOptions other;
   other.max_in_flight = kOthersInFlight;
   server->Handle(async, &Async::RequestExecute, "Execute", execute,

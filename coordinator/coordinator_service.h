@@ -9,8 +9,9 @@
 namespace lockstep::coordinator {
 
 // Adds the service to `server`, before its Start. `coordinator` must outlive the server's calls.
+// With `most_transactions` under way, another one is refused with QUEUE_FULL.
 void AddCoordinatorService(rpc::Server* server, Coordinator* coordinator,
-                           const rpc::RequestLimits& limits);
+                           const rpc::RequestLimits& limits, int most_transactions);
 
 }  // namespace lockstep::coordinator
 

@@ -16,7 +16,8 @@ void Engine::Admit(TransactionHandle handle) {
     case RequestTable::Verdict::kLookUp:
       return outside_.decisions->FindAnswer(handle, request, admission.rounds);
     case RequestTable::Verdict::kJoin:
-      return;  // until End of the one that it joined
+      // Waits for End of the one that it joined. It runs nothing itself, and no cap counts it.
+      return transactions_.at(handle).shares.clear();
     case RequestTable::Verdict::kReused:
       return Refuse(transactions_.Remove(handle), RequestIdReused(request.id));
     case RequestTable::Verdict::kOutdated:

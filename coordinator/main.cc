@@ -69,7 +69,9 @@ int Serve(const Settings& settings, const Cluster& cluster, std::unique_ptr<Deci
   absl::StatusOr<std::unique_ptr<Coordinator>> coordinator = Coordinator::Make(
       &cluster, &clock, ConnectTo(cluster, &server.queues()), std::move(log), std::move(options));
   if (!coordinator.ok()) return Refuse("cannot start", coordinator.status());
-  AddCoordinatorService(&server, coordinator->get(), RequestLimitsOf(settings));
+  // As many as the protocol's queue may hold, and those in rounds on top.
+  AddCoordinatorService(&server, coordinator->get(), RequestLimitsOf(settings),
+                        2 * settings.queue_transactions);
   if (absl::Status listening = server.Start(); !listening.ok()) {
     return Refuse("cannot start", listening);
   }

@@ -25,6 +25,8 @@ namespace {
 using testing::HasSubstr;
 
 // One participant, node bank-1 of database bank.
+constexpr int kMostTransactions = 100;  // under way: more than any test has
+
 class CoordinatorServiceTest : public testing::Test {
  protected:
   CoordinatorServiceTest()
@@ -48,7 +50,7 @@ class CoordinatorServiceTest : public testing::Test {
     ParticipantLinks links;
     links.push_back(std::make_unique<FakeLink>(&node_));
     coordinator_ = *Coordinator::Make(&cluster_, &clock_, std::move(links), OpenLog(), options_);
-    AddCoordinatorService(server_.get(), coordinator_.get(), {});
+    AddCoordinatorService(server_.get(), coordinator_.get(), {}, kMostTransactions);
     ASSERT_TRUE(server_->Start().ok());
     coordinator_->Start();
     coordinator_->WaitUntilAllAsked(absl::Seconds(60));

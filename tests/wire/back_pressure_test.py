@@ -70,6 +70,48 @@ class QueueBytesTest(WireTest):
         self.assertEqual(self.cluster.rows("stock", "SELECT count(*) FROM t"), [2])
 
 
+class WaitingBytesTest(WireTest):
+    """What waits is held once, and what only waits for another's end not at all."""
+
+    MEGABYTE = 1 << 20
+    CLUSTER = {"nodes": ("stock-1",), "interposed": ("stock-1",),
+               "settings": {"default_timeout": "30s"}}
+
+    def setUp(self):
+        # Started anew: what an earlier test took is not given back at once.
+        self.cluster.coordinator.kill()
+        self.cluster.coordinator.start()
+        self.cluster.wait_until_ready()
+        self.cluster.execute(on("stock", "CREATE TABLE IF NOT EXISTS t(a)"))
+        self.gate = Gate()
+        self.cluster.interposers["stock-1"].hooks["Prepare"] = self.gate
+        self.addCleanup(self.gate.open)
+        self.insert = on("stock", statement("INSERT INTO t VALUES (length(?))",
+                                            bytes(self.MEGABYTE)))
+
+    def test_tries_that_join_one_in_flight_take_no_memory_for_their_statements(self):
+        tries = [self.cluster.begin(self.insert, request_id="joined")]
+        self.gate.wait()
+        before = self.cluster.coordinator.resident_bytes()
+        for _ in range(10):
+            tries += [self.cluster.begin(self.insert, request_id="joined") for _ in range(20)]
+            self.cluster.status()  # behind them
+        self.assertLess(self.cluster.coordinator.resident_bytes(), before + SLACK_BYTES)
+        self.gate.open()
+        self.assertEqual(len({its.result().transaction_id for its in tries}), 1)
+
+    def test_what_waits_is_held_once(self):
+        first = self.cluster.begin(self.insert)
+        self.gate.wait()
+        before = self.cluster.coordinator.resident_bytes()
+        waiting = self.cluster.begin_waiting(100, self.insert)
+        self.assertLess(self.cluster.coordinator.resident_bytes(),
+                        before + 100 * self.MEGABYTE + SLACK_BYTES)
+        self.gate.open()
+        for its in [first, *waiting]:
+            its.result()
+
+
 class QueuePlacesTest(WireTest):
 
     CLUSTER = {"nodes": ("stock-1",), "node_settings": {"queue_places": 3}}
@@ -78,17 +120,14 @@ class QueuePlacesTest(WireTest):
         self.cluster.execute(on("stock", "CREATE TABLE t(a)"))
         request = participant_pb2.ParticipantServiceQueryRequest(
             sql="SELECT 1", min_version=2 ** 62)
-        waiting = [self.cluster.local("stock-1").Query.future(request) for _ in range(3)]
-
-        def full():
-            its = self.cluster.local("stock-1").Query.future(request, timeout=0.2)
-            failure = client.failure_of(its.result)
-            return failure if failure.reason == "QUEUE_FULL" else None
-        failure = self.assert_is(processes.eventually(full), "RESOURCE_EXHAUSTED", "QUEUE_FULL",
-                                 outcome="NOT_STARTED", node_id="stock-1")
+        calls = [self.cluster.local("stock-1").Query.future(request) for _ in range(4)]
+        refused = processes.eventually(lambda: [its for its in calls if its.done()])[0]
+        failure = self.assert_is(client.failure_of(refused.result), "RESOURCE_EXHAUSTED",
+                                 "QUEUE_FULL", outcome="NOT_STARTED", node_id="stock-1")
         self.assertIn("3 places", failure.message)
         self.assertIn("queue_places", failure.message)
         self.cluster.execute(on("stock", "INSERT INTO t VALUES (1)"))
         self.assertEqual(self.cluster.rows("stock", "SELECT a FROM t"), [1])
-        for its in waiting:
+        self.assertEqual(sum(its.done() for its in calls), 1)
+        for its in calls:
             its.cancel()

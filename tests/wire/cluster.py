@@ -15,6 +15,8 @@ RETRIED = ("NOT_READY", "TIMEOUT", "PARTICIPANT_UNAVAILABLE", "QUEUE_FULL", "DIS
 # More would crowd the trailers, and the client would see another error.
 MOST_DETAIL_BYTES = 2048
 ANY = object()
+# A parameter's value: no message and no log may have it.
+SECRET = "s3cretmarker"
 
 
 class Cluster:
@@ -125,18 +127,10 @@ class Cluster:
         return "\n".join(server.log() for server in self.servers)
 
 
-class WireTest(unittest.TestCase):
-    """A test with a cluster that its class has for itself."""
+class Assertions(unittest.TestCase):
+    """What the tests of this group share."""
 
     maxDiff = None
-    # What Cluster is made with.
-    CLUSTER = {}
-
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(**cls.CLUSTER)
-        cls.addClassCleanup(cls.cluster.stop)
-        cls.cluster.start()
 
     def assert_refused(self, call, code, reason, field=None, **metadata):
         """`call` fails as the API says, with at least this metadata. Returns its Failure."""
@@ -159,4 +153,25 @@ class WireTest(unittest.TestCase):
         self.assertEqual(failure.retry_seconds is not None, reason in RETRIED, str(failure))
         self.assertLessEqual(len(failure.details), MOST_DETAIL_BYTES)
         self.assertTrue(failure.message)
+        self.assertNotIn(SECRET, str(failure))
+        self.assertNotIn(SECRET.encode(), failure.details)
         return failure
+
+
+class WireTest(Assertions):
+    """A test with a cluster that its class has for itself."""
+
+    # What Cluster is made with.
+    CLUSTER = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(**cls.CLUSTER)
+        cls.addClassCleanup(cls.cluster.stop)
+        cls.cluster.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        logs = cls.cluster.logs()
+        at = logs.find(SECRET)
+        assert at == -1, f"a log has a parameter's value: {logs[max(0, at - 300):at + 100]}"

@@ -6,10 +6,16 @@ from lockstep.v1 import coordinator_pb2, participant_pb2, two_phase_commit_pb2
 import client
 import processes
 from client import on, statement, transaction
-from cluster import ANY, Cluster, WireTest
+from cluster import ANY, SECRET, Assertions, WireTest
 from interposer import Gate
 
-ENDLESS = "WITH RECURSIVE r(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r"
+ENDLESS = ("WITH RECURSIVE r(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM r)"
+           " SELECT max(n), ? FROM r")
+
+
+def insert(key):
+    """Into a table with a column for the key and one for a value that nobody may repeat."""
+    return statement("INSERT INTO t VALUES (?, ?)", key, SECRET)
 
 
 def milliseconds(number):
@@ -26,7 +32,8 @@ class FaultTest(WireTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.cluster.execute(*[on(database, "CREATE TABLE t(a)") for database in ("bank", "stock")])
+        cls.cluster.execute(*[on(database, "CREATE TABLE t(a, b)")
+                              for database in ("bank", "stock")])
 
     def hook(self, node, method, its):
         hooks = self.cluster.interposers[node].hooks
@@ -39,10 +46,10 @@ class FaultTest(WireTest):
 
     def test_a_transaction_that_waits_too_long_is_timeout_and_aborted(self):
         gate = self.hook("stock-1", "Prepare", Gate())
-        first = self.cluster.begin(on("stock", "INSERT INTO t VALUES ('first')"))
+        first = self.cluster.begin(on("stock", insert("first")))
         gate.wait()
         failure = self.assert_refused(
-            lambda: self.cluster.execute(on("stock", "INSERT INTO t VALUES ('second')"),
+            lambda: self.cluster.execute(on("stock", insert("second")),
                                          timeout=milliseconds(50)),
             "DEADLINE_EXCEEDED", "TIMEOUT", outcome="ABORTED", transaction_id=ANY)
         self.assertIn("50ms", failure.message)
@@ -52,7 +59,7 @@ class FaultTest(WireTest):
 
     def test_a_statement_beyond_its_budget_is_statement_too_long_running(self):
         self.assert_refused(
-            lambda: self.cluster.execute(on("bank", "DELETE FROM t"), on("stock", ENDLESS)),
+            lambda: self.cluster.execute(on("bank", "DELETE FROM t"), on("stock", statement(ENDLESS, SECRET))),
             "DEADLINE_EXCEEDED", "STATEMENT_TOO_LONG_RUNNING", outcome="ABORTED",
             transaction_id=ANY, database="stock", node_id="stock-1", operation="1", statement="0")
 
@@ -61,19 +68,19 @@ class FaultTest(WireTest):
             raise ConnectionError("the test loses this call")
         self.hook("stock-1", "Prepare", lose)
         self.assert_refused(
-            lambda: self.cluster.execute(on("bank", "INSERT INTO t VALUES ('half')"),
-                                         on("stock", "INSERT INTO t VALUES ('half')")),
+            lambda: self.cluster.execute(on("bank", insert("half")),
+                                         on("stock", insert("half"))),
             "UNAVAILABLE", "PARTICIPANT_UNAVAILABLE", outcome="ABORTED", transaction_id=ANY,
             database="stock", node_id="stock-1")
         self.assertEqual(self.cluster.rows("bank", "SELECT count(*) FROM t WHERE a = 'half'"), [0])
 
     def test_a_full_queue_is_queue_full_with_its_limit(self):
         gate = self.hook("stock-1", "Prepare", Gate())
-        waiting = [self.cluster.begin(on("stock", "INSERT INTO t VALUES ('x')"))]
+        waiting = [self.cluster.begin(on("stock", insert("x")))]
         gate.wait()
-        waiting += self.cluster.begin_waiting(self.QUEUE, on("stock", "INSERT INTO t VALUES ('x')"))
+        waiting += self.cluster.begin_waiting(self.QUEUE, on("stock", insert("x")))
         failure = self.assert_refused(
-            lambda: self.cluster.execute(on("stock", "INSERT INTO t VALUES ('refused')")),
+            lambda: self.cluster.execute(on("stock", insert("refused"))),
             "RESOURCE_EXHAUSTED", "QUEUE_FULL", outcome="NOT_STARTED")
         self.assertIn(str(self.QUEUE), failure.message)
         self.assertIn("queue_transactions", failure.message)
@@ -90,7 +97,7 @@ class FaultTest(WireTest):
             return response.SerializeToString()
         self.hook("bank-2", "Prepare", falsify)
         failure = self.assert_refused(
-            lambda: self.cluster.execute(on("bank", "INSERT INTO t VALUES ('one of two')")),
+            lambda: self.cluster.execute(on("bank", insert("one of two"))),
             "ABORTED", "REPLICAS_DISAGREE", outcome="ABORTED", transaction_id=ANY, database="bank")
         for node in ("bank-1", "bank-2"):
             self.assertIn(node, failure.message)
@@ -104,12 +111,12 @@ class FaultTest(WireTest):
             response.votes[0].vote = two_phase_commit_pb2.VOTE_NO
             return response.SerializeToString()
         self.hook("stock-1", "Prepare", shrug)
-        self.assert_refused(lambda: self.cluster.execute(on("stock", "SELECT 1")), "DATA_LOSS",
+        self.assert_refused(lambda: self.cluster.execute(on("stock", insert("no vote"))), "DATA_LOSS",
                             "INVARIANT_BROKEN", outcome="ABORTED", transaction_id=ANY,
                             database="stock", node_id="stock-1")
 
 
-class NotReadyTest(WireTest):
+class NotReadyTest(Assertions):
 
     @classmethod
     def setUpClass(cls):
@@ -139,7 +146,7 @@ class CoordinatorStopTest(WireTest):
     def test_what_is_not_decided_is_outcome_unknown_and_what_comes_is_shutting_down(self):
         gate = Gate()
         self.cluster.interposers["stock-1"].hooks["Prepare"] = gate
-        pending = self.cluster.begin(on("stock", "CREATE TABLE t(a)"))
+        pending = self.cluster.begin(on("stock", statement("SELECT ?", SECRET)))
         gate.wait()
         self.cluster.coordinator.terminate()
         request = transaction(on("orders", "SELECT 1"))
@@ -156,19 +163,16 @@ class CoordinatorStopTest(WireTest):
 
 class CoordinatorDiskTest(WireTest):
 
-    def test_a_coordinator_without_free_space_is_disk_full_with_the_numbers(self):
-        cluster = Cluster(nodes=("stock-1",), settings={"least_free_bytes": "1024GiB"})
-        self.addCleanup(cluster.stop)
-        cluster.start()
-        failure = self.assert_refused(lambda: cluster.execute(on("stock", "CREATE TABLE t(a)")),
-                                      "RESOURCE_EXHAUSTED", "DISK_FULL", outcome="NOT_STARTED")
-        self.assertIn("least_free_bytes", failure.message)
-        self.assertEqual(cluster.rows("stock", "SELECT count(*) FROM sqlite_schema"
-                                               " WHERE name = 't'"), [0])
+    CLUSTER = {"nodes": ("stock-1",), "settings": {"least_free_bytes": "1024GiB"}}
 
-    @classmethod
-    def setUpClass(cls):
-        pass  # the cluster is the test's own
+    def test_a_coordinator_without_free_space_is_disk_full_with_the_numbers(self):
+        failure = self.assert_refused(
+            lambda: self.cluster.execute(on("stock", "CREATE TABLE t(a)")),
+            "RESOURCE_EXHAUSTED", "DISK_FULL", outcome="NOT_STARTED")
+        for part in ("least_free_bytes", str(1 << 40)):
+            self.assertIn(part, failure.message)
+        self.assertEqual(self.cluster.rows("stock", "SELECT count(*) FROM sqlite_schema"
+                                                    " WHERE name = 't'"), [0])
 
 
 class StoppedNodeTest(WireTest):

@@ -83,14 +83,17 @@ class ReadTest(WireTest):
         self.insert()
         gate.wait()
         node.freeze()
-        gate.open()
         read = self.cluster.stub.Query.future(coordinator_pb2.QueryRequest(
             database="stock", sql=f"SELECT count(*) FROM t WHERE a = {self.key}"),
             timeout=client.CALL_SECONDS)
         self.assertEqual(self.cluster.rows("bank", f"SELECT a FROM t WHERE a = {self.key}"),
                          [self.key])
-        self.assertFalse(read.done())
         node.thaw()
+        # Answered after the read has reached it; the Commit is still on its way.
+        self.cluster.local("stock-1").CheckHealth(participant_pb2.CheckHealthRequest(),
+                                                  timeout=client.CALL_SECONDS)
+        self.assertFalse(read.done())
+        gate.open()
         self.assertTrue(self.seen(read.result()))
 
     def test_a_long_read_holds_up_no_writer(self):

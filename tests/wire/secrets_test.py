@@ -3,10 +3,10 @@ from lockstep.v1 import participant_pb2, value_pb2
 from order_service import value
 import client
 from client import on, statement
-from cluster import WireTest
+from cluster import SECRET, WireTest
 
 # Each in a form that no other text of a message could have by chance.
-TEXT = "s3cretmarker"
+TEXT = SECRET
 BLOB = b"bl0bmarker\xff"
 INTEGER = 7340912655183
 REAL = 73409.12655183

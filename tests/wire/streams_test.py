@@ -4,7 +4,7 @@ import threading
 
 import client
 import processes
-from cluster import WireTest
+from cluster import Assertions
 
 WATCH = "/grpc.health.v1.Health/Watch"
 REFLECT = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
@@ -16,7 +16,7 @@ MOST_REFLECTIONS = 100
 WATCHES_BYTES = 96 << 20
 
 
-class StreamsTest(WireTest):
+class StreamsTest(Assertions):
 
     @classmethod
     def setUpClass(cls):

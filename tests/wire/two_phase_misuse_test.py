@@ -7,7 +7,7 @@ from order_service import plain
 import client
 import processes
 from client import CALL_SECONDS, statement
-from cluster import ANY, WireTest
+from cluster import ANY, Assertions
 
 TERM = 5
 # The bits of a round that are its number.
@@ -19,7 +19,7 @@ def round_of(number, term=TERM):
     return term << NUMBER_BITS | number
 
 
-class TwoPhaseMisuseTest(WireTest):
+class TwoPhaseMisuseTest(Assertions):
 
     @classmethod
     def setUpClass(cls):
@@ -205,6 +205,19 @@ class TwoPhaseMisuseTest(WireTest):
             lambda: self.stub.Prepare(two_phase.PrepareRequest(
                 target=self.target(), round=round_of(10_001)), timeout=CALL_SECONDS),
             "INVALID_ARGUMENT", "REQUEST_INVALID", field="branches", node_id=ANY)
+
+    def test_a_huge_request_to_a_node_is_limit_exceeded_and_leaves_no_memory_behind(self):
+        huge = participant_pb2.ParticipantServiceExecuteRequest(
+            statements=[statement("INSERT INTO t VALUES (?)", bytes(8 << 20))] * 8)
+        before = None
+        for _ in range(2):
+            for _ in range(4):
+                self.assert_refused(lambda: self.local.Execute(huge, timeout=CALL_SECONDS),
+                                    "RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED", outcome="NOT_STARTED")
+            now = self.node.resident_bytes()
+            if before is not None:
+                self.assertLess(now, before + SLACK_BYTES)
+            before = now
 
     def test_refused_calls_leave_no_memory_behind(self):
         large = "INSERT INTO t VALUES ('" + "x" * 90_000 + "')"
