@@ -111,7 +111,6 @@ class WalBoundTest : public testing::Test {
  protected:
   WalBoundTest() {
     EngineOptions options = TestOptions(directory_.path());
-    options.execution.statement_budget = absl::Seconds(60);
     options.wal_limit_bytes = kLimit;
     node_ = StartNode(options);
   }

@@ -53,6 +53,8 @@ EngineOptions TestOptions(const std::string& directory) {
   options.round.record_bytes = size_t{1} << 20;
   options.store.redo_capacity = int64_t{1} << 20;
   options.readers = 2;
+  // A slow build on a busy machine is no reason for a statement to fail.
+  options.execution.statement_budget = absl::Seconds(60);
   return options;
 }
 
