@@ -96,6 +96,37 @@ TEST_F(EngineDiskTest, R7_ACutWithoutSpaceIsVisibleAndTriedAgainUntilItIsDone) {
   EXPECT_EQ(keys.find("11"), std::string::npos);
 }
 
+TEST_F(EngineDiskTest, R7_ACutWhoseRowsWereChangedMeanwhileEndsTheProcessAndSaysWhatToSave) {
+  ASSERT_TRUE(node_->Execute(Insert(1))->ok());
+  // The first write whose failure leaves the node with the redo block and without the rows.
+  for (uint64_t number = 1; node_->Report().ready; ++number) {
+    ASSERT_EQ(
+        TestNode::Letters(node_->Prepare(Round(number), {{"UPDATE t SET v = v + 1"}, Large(9)})),
+        "YY");
+    disk_.FailWrite(static_cast<int64_t>(number));
+    EXPECT_FALSE(node_->Commit(Round(number), 1).ok());
+    disk_.FailWrite(0);
+    if (node_->Report().ready) {
+      ASSERT_TRUE(node_->Commit(Round(number), 1).ok());
+    }
+  }
+  node_.reset();
+  {
+    // What another program does to the stopped node's file; this disk has no shared memory.
+    auto plain = sqlite::Connection::Open("/volume/data.db", {.vfs = disk_.vfs_name()}).value();
+    const absl::Status changed =
+        plain->Exec("PRAGMA locking_mode = EXCLUSIVE; UPDATE t SET v = 100");
+    ASSERT_TRUE(changed.ok()) << changed;
+  }
+  const auto start = [this] {
+    Restart();
+    node_->engine().Idle();
+  };
+  EXPECT_DEATH(start(),
+               "\"critical\".*was promised, and now that it runs again it changes other "
+               "rows.*keep a copy of the whole data_dir");
+}
+
 TEST_F(EngineDiskTest, ALocalTransactionWithoutSpaceIsAborted) {
   disk_.FailWrite(1);
   const auto answer = node_->Execute(Large(1));
