@@ -26,7 +26,6 @@ constexpr std::string_view kOtherModule = "a virtual table other than fts5 or rt
 constexpr std::array<std::string_view, 4> kInternalTables = {"sqlite_stmt", "dbstat",
                                                              "fts3tokenize", "sqlite_dbpage"};
 constexpr std::string_view kStatisticsPrefix = "sqlite_stat";
-constexpr std::string_view kPragmaTablePrefix = "pragma_";
 
 // Pragmas, as statements of FTS5 and rtree or as tables, that only tell what the schema says.
 constexpr std::array<std::string_view, 9> kReadOnlyPragmas = {
@@ -188,7 +187,7 @@ bool Sandbox::JudgeTable(std::string_view table) {
 bool Sandbox::JudgeRead(const sqlite::AccessRequest& request) {
   const std::string_view table = ViewOf(request.first);
   if (IsOneOf(table, kInternalTables)) return Deny("the use of SQLite's internal tables");
-  if (StartsWith(table, kPragmaTablePrefix)) {
+  if (IsPragmaName(table)) {
     const std::string_view pragma = table.substr(kPragmaTablePrefix.size());
     const bool allowed = IsOneOf(pragma, kReadOnlyPragmas) && !Same(pragma, "data_version");
     if (!allowed && !(is_alter() && Same(pragma, kQuickCheck))) return Deny("this PRAGMA");
@@ -214,11 +213,13 @@ bool Sandbox::JudgeSchemaChange(const sqlite::AccessRequest& request) {
         return Deny(kOtherModule);
       }
       break;
+    case sqlite::kCreateTable:
+    case sqlite::kCreateView:
+      if (IsPragmaName(ViewOf(request.first))) return Deny("a name that begins with pragma_");
+      break;
     case sqlite::kAlterTable:  // its first is the database
     case sqlite::kCreateIndex:
-    case sqlite::kCreateTable:
     case sqlite::kCreateTrigger:
-    case sqlite::kCreateView:
     case sqlite::kDropIndex:
     case sqlite::kDropTable:
     case sqlite::kDropTrigger:

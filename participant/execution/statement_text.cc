@@ -112,9 +112,9 @@ FailurePtr CheckRename(const std::vector<SqlToken>& tokens) {
   if (!tokens[0].Is("ALTER")) return nullptr;
   for (size_t i = 2; i < tokens.size(); ++i) {
     if (!tokens[i - 2].Is("RENAME") || !tokens[i - 1].Is("TO")) continue;
-    if (IsLockstepName(tokens[i].Name())) {
+    if (IsLockstepName(tokens[i].Name()) || IsPragmaName(tokens[i].Name())) {
       return NotAllowed("a rename to this name",
-                        "lockstep and names that begin with lockstep_ are not free");
+                        "lockstep and names that begin with lockstep_ or pragma_ are not free");
     }
   }
   return nullptr;
@@ -150,6 +150,11 @@ FailurePtr CheckBytes(std::string_view sql, int64_t max_bytes) {
 bool IsLockstepName(std::string_view name) {
   const std::string_view prefix = name.size() < kPrefix.size() ? kBareName : kPrefix;
   return absl::EqualsIgnoreCase(std::string(name.substr(0, kPrefix.size())), std::string(prefix));
+}
+
+bool IsPragmaName(std::string_view name) {
+  return absl::EqualsIgnoreCase(std::string(name.substr(0, kPragmaTablePrefix.size())),
+                                std::string(kPragmaTablePrefix));
 }
 
 bool IsAlterStatement(std::string_view sql) { return FirstToken(sql).Is("ALTER"); }

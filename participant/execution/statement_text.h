@@ -31,6 +31,11 @@ std::string TableFilledByCreate(std::string_view sql);
 // In any case, as SQLite compares.
 bool IsLockstepName(std::string_view name);
 
+// Tables that SQLite itself makes of its PRAGMAs have such names; one of a client could not be told
+// from them when it is read.
+inline constexpr std::string_view kPragmaTablePrefix = "pragma_";
+bool IsPragmaName(std::string_view name);
+
 }  // namespace lockstep::participant
 
 #endif  // LOCKSTEP_PARTICIPANT_EXECUTION_STATEMENT_TEXT_H_

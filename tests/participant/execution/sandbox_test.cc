@@ -91,6 +91,18 @@ TEST_F(SandboxTest, TheSchemaMayBeAskedThroughTables) {
   ExpectAllowed("SELECT name, sql FROM sqlite_schema");
 }
 
+// It could be filled, and never read again.
+TEST_F(SandboxTest, ATableThatWouldPassForAPragmaIsNotMade) {
+  for (const char* sql :
+       {"CREATE TABLE pragma_notes(a)", "CREATE VIEW \"PRAGMA_notes\" AS SELECT 1",
+        "CREATE VIRTUAL TABLE pragma_notes USING fts5(a)", "ALTER TABLE t RENAME TO pragma_notes",
+        "CREATE TABLE [pragma_notes] AS SELECT 1 AS a"}) {
+    ExpectRefused(sql);
+  }
+  ExpectAllowed("CREATE TABLE notes(pragma_a)");
+  ExpectAllowed("CREATE TABLE pragmatic(a)");
+}
+
 TEST_F(SandboxTest, StatisticsAreRefused) {
   for (const char* sql : {"ANALYZE", "ANALYZE t", "ANALYZE main.t", "EXPLAIN ANALYZE",
                           "SELECT * FROM sqlite_stmt", "SELECT count(*) FROM sqlite_stmt",
@@ -177,7 +189,8 @@ TEST_F(SandboxTest, LockstepsOwnTablesAreOutOfReach) {
         "ALTER TABLE t RENAME TO lockstep", "ALTER TABLE t RENAME TO \"LOCKSTEP\"",
         "CREATE TABLE copy AS SELECT * FROM lockstep_state",
         "INSERT INTO t(b) SELECT round FROM lockstep_state",
-        "SELECT (SELECT max(round) FROM lockstep_state)",
+        "SELECT (SELECT max(round) FROM lockstep_state)", "SELECT rtreecheck('lockstep_state')",
+        "SELECT rtreecheck('main', 'LOCKSTEP_state')",
         "WITH x AS (SELECT * FROM lockstep_state) SELECT * FROM x"}) {
     ExpectRefused(sql);
   }
@@ -275,7 +288,11 @@ TEST_F(SandboxTest, SqlIsText) {
   ExpectRefused(std::string("SELECT 1\0; COMMIT", 17), Reason::kSqlInvalid);
   ExpectRefused("SELECT '\xff'", Reason::kSqlInvalid);
   ExpectRefused("SELECT '" + std::string(100'000, 'x') + "'", Reason::kLimitExceeded);
-  ExpectRefused("SELECT \"no such column, not a string\"", Reason::kSqlInvalid);
+  for (const char* sql :
+       {"SELECT \"no such column, not a string\"", "INSERT INTO t(a) VALUES(\"x\")",
+        "CREATE TABLE u(a CHECK(a <> \"x\"))", "CREATE INDEX i ON t(\"x\")"}) {
+    ExpectRefused(sql, Reason::kSqlInvalid);
+  }
 }
 
 TEST_F(SandboxTest, ExplainTellsOfQueriesAndRowChangesOnly) {
