@@ -30,6 +30,12 @@ constexpr const char* kCorpus[] = {
     "CREATE TRIGGER h INSTEAD OF DELETE ON y BEGIN UPDATE lockstep_state SET round = 3; END",
     "CREATE VIRTUAL TABLE f USING fts5(a, content='lockstep_state', tokenize='porter')",
     "CREATE VIRTUAL TABLE r USING rtree(id, x0, x1)",
+    "CREATE TRIGGER k AFTER INSERT ON t BEGIN INSERT INTO f0(rowid, a) VALUES(new.id, new.a); END",
+    "CREATE TABLE j(a CHECK(json_valid(a)), b DEFAULT (load_extension('x')), c AS (a ->> '$.x'))",
+    "CREATE VIEW z AS SELECT fts3_tokenizer('simple'), * FROM pragma_journal_mode, dbstat",
+    "CREATE TABLE IF NOT EXISTS copy AS SELECT * FROM lockstep_state",
+    "INSERT INTO j SELECT 1, 2 FROM z, temp.sqlite_schema, sqlite_stmt",
+    "ALTER TABLE f0 RENAME TO lockstep",
     "INSERT INTO f0(f0) VALUES('rebuild')",
     "SELECT * FROM f0 WHERE f0 MATCH 'one' ORDER BY rank",
     "ALTER TABLE t RENAME TO lockstep_t",
@@ -143,7 +149,8 @@ TEST(SandboxFuzzTest, OfTheStatementsThatAreMutatedTheseAreTaken) {
                   "SELECT a, count(*) F", "INSERT OR IGNORE INT", "INSERT INTO t(id, a)",
                   "REPLACE INTO t(id, b", "WITH RECURSIVE n(i) ", "CREATE UNIQUE INDEX ",
                   "CREATE VIEW w AS SEL", "CREATE TRIGGER h INS", "CREATE VIRTUAL TABLE",
-                  "CREATE VIRTUAL TABLE", "INSERT INTO f0(f0) V", "SELECT * FROM f0 WHE",
+                  "CREATE VIRTUAL TABLE", "CREATE TRIGGER k AFT", "CREATE TABLE j(a CHE",
+                  "CREATE VIEW z AS SEL", "INSERT INTO f0(f0) V", "SELECT * FROM f0 WHE",
                   "ALTER TABLE t ADD CO", "DROP VIEW y", "REINDEX t", "UPDATE sqlite_sequen"));
 }
 
