@@ -2,6 +2,9 @@
 # The product as a client meets it, over the wire: tests/wire/run.sh BIN_DIR [TEST...]
 #
 # TEST is what unittest takes: errors_test, errors_test.RefusalTest, ... Ends with "N passed, N failed".
+#
+# LOCKSTEP_FUZZ_SECONDS   how long each test of fuzz_test goes on (default: 3)
+# LOCKSTEP_SEED           the seed of its random changes, as a failure prints it (default: a new one)
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 
