@@ -155,8 +155,9 @@ class PrepareStore {
   PrepareStore() = default;
 };
 
-// Proves the mechanism on a scratch database below `directory`, which is removed again: prepare,
-// hidden, commit, visible, roll back, restart in doubt, both ways. An error says what failed.
+// Proves the mechanism on a scratch database below `directory`, or in memory if that is full, which
+// is removed again: prepare, hidden, commit, visible, roll back, restart in doubt, both ways. An
+// error says what failed.
 // `faults` is for tests only.
 absl::Status SelfTest(const std::string& directory, const StoreFaults& faults = {});
 

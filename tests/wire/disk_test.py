@@ -110,6 +110,28 @@ class ParticipantDiskTest(WireTest):
         self.assertEqual(self.counts(), [before[0] + 2, before[1] + 2])
 
 
+    def test_a_node_starts_on_a_full_disk_and_ends_what_it_holds_in_doubt(self):
+        gate = Gate()
+        hooks = self.cluster.interposers["stock-1"].hooks
+        self.addCleanup(gate.open)
+        before = self.counts()
+        hooks["Commit"] = gate
+        self.insert("in doubt")
+        gate.wait()
+        node = self.cluster.nodes["stock-1"]
+        node.kill()
+        self.filler.fill()
+        node.start()
+        hooks.pop("Commit")
+        gate.open()
+        # The coordinator may learn only now that it was away.
+        processes.eventually(lambda: client.failure_of(self.counts) is None)
+        self.assertEqual(self.counts(), [before[0] + 1, before[1] + 1])
+        self.filler.make_room()
+        self.insert("there is room again")
+        self.assertEqual(self.counts(), [before[0] + 2, before[1] + 2])
+
+
 @unittest.skipUnless(can_mount(), "no file system of its own: mount needs root")
 class CoordinatorDiskTest(WireTest):
 
