@@ -31,6 +31,19 @@ Error NoReplica(const Engine& engine, DatabaseIndex database) {
   return error;
 }
 
+// No coordinator that this one follows has given it.
+Error VersionUnknown(RoundId version) {
+  Error error;
+  error.reason = Reason::kRequestInvalid;
+  error.field = "min_version";
+  error.message = absl::StrCat(
+      "min_version ", version.value(),
+      " is not one that this cluster has reached: it "
+      "would be of the coordinator's term ",
+      version.term(), ", which is still to come; take it from the answer of a transaction.");
+  return error;
+}
+
 // Whether another replica may do better.
 bool IsWorthAnother(const FailedCall& failed) {
   return failed.failure == CallFailure::kUnavailable ||
@@ -75,6 +88,8 @@ class OneRead : public std::enable_shared_from_this<OneRead> {
 
  private:
   void Send(Engine& engine) {
+    const RoundId version = RoundId::FromValue(least_round_);
+    if (version.term() > engine.term()) return done_(VersionUnknown(version));
     const std::optional<ReadRoute> route = NextRoute(engine);
     if (!route) return done_(last_error_ ? *std::move(last_error_) : NoReplica(engine, database_));
     const absl::Duration left = deadline_ - coordinator_->clock().MonotonicNow();

@@ -134,7 +134,9 @@ void Engine::On(ReadTermMessage& message) {
   const Decision decision = protocol_.Read(message.term, message.least_round);
   if (std::optional<Error> failed = MakeDurable(decision)) return message.done(*failed);
   if (decision.action == Action::kRefuse) {
-    return message.done(Refused(decision, message.term, message.least_round));
+    Error error = Refused(decision, message.term, message.least_round);
+    if (error.field == "round") error.field = "least_round";
+    return message.done(std::move(error));
   }
   message.done(Ok());
 }

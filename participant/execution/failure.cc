@@ -44,7 +44,8 @@ std::string AdviceFor(const sqlite::SqliteError& error) {
       return " (no space is left, or a table has used up its rowids)";
     case sqlite::kNoMemory:
     case sqlite::kIoError:
-      return " (the statement needs more memory than this node gives; make it smaller)";
+      return " (the statement needs more memory than sqlite_heap_bytes of the node; make it "
+             "smaller)";
     case sqlite::kTooBig:
       return " (make the values or the SQL text smaller)";
     default:

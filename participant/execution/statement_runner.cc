@@ -119,7 +119,12 @@ FailurePtr StatementRunner::WhyFailed(sqlite::SqliteError error, bool was_prepar
       return verdict;
     }
   }
-  return FailureOf(error, was_prepared ? Phase::kStep : Phase::kPrepare);
+  FailurePtr failure = FailureOf(error, was_prepared ? Phase::kStep : Phase::kPrepare);
+  if (error.code == sqlite::kTooBig) {
+    absl::StrAppend(&failure->message, "; max_value_bytes of the node is ",
+                    limits_.max_value_bytes);
+  }
+  return failure;
 }
 
 FailurePtr StatementRunner::BindOne(sqlite::CachedStatement* cached, int index,

@@ -119,6 +119,11 @@ class Cluster:
         processes.eventually(lambda: self.status().queue_length == length,
                              what=f"a queue of {length}")
 
+    def wait_until_delivered(self):
+        """Until no Commit or Rollback is on its way: a gate would hold it in place of the test's."""
+        processes.eventually(lambda: self.status().rounds_in_flight == 0,
+                             what="the end of all rounds")
+
     def status(self):
         return self.stub.GetClusterStatus(coordinator_pb2.GetClusterStatusRequest(),
                                           timeout=client.CALL_SECONDS)

@@ -97,7 +97,8 @@ class ParticipantDiskTest(WireTest):
         gate = Gate()
         hooks = self.cluster.interposers["stock-1"].hooks
         self.addCleanup(gate.open)
-        before = self.counts()  # seen, so no earlier Commit is on its way
+        before = self.counts()
+        self.cluster.wait_until_delivered()
         hooks["Commit"] = gate
         self.insert("promised")
         gate.wait()
@@ -115,6 +116,7 @@ class ParticipantDiskTest(WireTest):
         hooks = self.cluster.interposers["stock-1"].hooks
         self.addCleanup(gate.open)
         before = self.counts()
+        self.cluster.wait_until_delivered()
         hooks["Commit"] = gate
         self.insert("in doubt")
         gate.wait()

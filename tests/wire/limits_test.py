@@ -41,8 +41,7 @@ class LimitTest(WireTest):
 
     def exceeds(self, setting, limit, asked, *operations, outcome="NOT_STARTED", **fields):
         """Execute is refused by this limit, and no round is applied anywhere."""
-        # What was answered before may still be on its way.
-        processes.eventually(lambda: self.cluster.status().undelivered_decisions == 0)
+        self.cluster.wait_until_delivered()
         before = {node: self.applied(node) for node in self.cluster.nodes}
         failure = self.assert_refused(lambda: self.cluster.execute(*operations, **fields),
                                       "RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED", outcome=outcome)
@@ -94,6 +93,10 @@ class LimitTest(WireTest):
     def test_max_changed_bytes(self):
         self.exceeds("max_changed_bytes", 1 << 20, "changed pages",
                      on("bank", "DELETE FROM t"), on("stock", FILL), outcome="ABORTED")
+
+    def test_a_value_that_a_statement_makes_is_bounded_too(self):
+        self.exceeds("max_value_bytes", 8 << 20, "too big", on("bank", "DELETE FROM t"),
+                     on("stock", "INSERT INTO t VALUES (zeroblob(1000000000))"), outcome="ABORTED")
 
     def test_query_budget(self):
         failure = self.assert_refused(lambda: self.cluster.query("bank", ENDLESS),

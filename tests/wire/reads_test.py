@@ -30,6 +30,7 @@ class ReadTest(WireTest):
         """The decision's Commits reach these nodes only when the gate is opened."""
         gate = Gate()
         self.addCleanup(self.cluster.wait_until_ready)
+        self.cluster.wait_until_delivered()
         for node in nodes:
             hooks = self.cluster.interposers[node].hooks
             hooks["Commit"] = gate
@@ -100,7 +101,7 @@ class ReadTest(WireTest):
         read = self.cluster.stub.Query.future(coordinator_pb2.QueryRequest(
             database="bank", sql=LONG_QUERY), timeout=client.CALL_SECONDS)
         self.addCleanup(read.cancel)
-        for _ in range(20):
+        for _ in range(10):
             self.insert()
             self.key += 1
         self.assertFalse(read.done(), "the query was too short to show anything")
@@ -125,6 +126,12 @@ class ReadTest(WireTest):
         self.assert_refused(
             lambda: self.cluster.query("stock", "SELECT 1", min_version=version + 1,
                                        timeout=SHORT), "DEADLINE_EXCEEDED", "TIMEOUT")
+
+    def test_a_version_of_a_term_to_come_is_request_invalid(self):
+        for version in (2 ** 63 - 1, 2 ** 62, 99 << 43 | 1):
+            self.assert_refused(
+                lambda its=version: self.cluster.query("stock", "SELECT 1", min_version=its),
+                "INVALID_ARGUMENT", "REQUEST_INVALID", field="min_version")
 
     def test_a_negative_version_is_request_invalid(self):
         self.assert_is(client.failure_of(self.local("stock-1", min_version=-1).result),

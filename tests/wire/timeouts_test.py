@@ -23,6 +23,7 @@ class TimeoutTest(WireTest):
 
     def hold(self, method="Prepare", answers=False):
         gate = Gate(answers)
+        self.cluster.wait_until_delivered()
         self.cluster.interposers["stock-1"].hooks[method] = gate
         self.addCleanup(self.cluster.wait_until_ready)
         self.addCleanup(self.cluster.interposers["stock-1"].hooks.pop, method, None)

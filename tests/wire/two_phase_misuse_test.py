@@ -151,6 +151,11 @@ class TwoPhaseMisuseTest(Assertions):
             for call in (self.commit_of, self.rollback_of):
                 self.assert_refused(lambda its=number, call=call: call(its), "INVALID_ARGUMENT",
                                     "REQUEST_INVALID", field="round")
+        for number in (-1, -2 ** 63, 2 ** 63 - 1):
+            self.assert_refused(
+                lambda its=number: self.stub.Read(two_phase.ReadRequest(
+                    target=self.target(), sql="SELECT 1", least_round=its), timeout=CALL_SECONDS),
+                "INVALID_ARGUMENT", "REQUEST_INVALID", field="least_round")
         for term in (0, 2 ** 20, 2 ** 32 - 1):
             self.assertIn(client.failure_of(lambda its=term: self.commit_of(
                 round_of(1), term=its)).reason, ("REQUEST_INVALID", "NOT_READY"))
