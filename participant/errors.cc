@@ -167,10 +167,11 @@ Error FromStorage(const absl::Status& status, const std::string& what, const Nod
       sqlite || !absl::IsDataLoss(status),
       absl::StrCat("could not ", what, ": ", std::string(status.message()), sqlite::kKeepACopy));
   const bool full = absl::IsResourceExhausted(status) || (sqlite && sqlite->code == sqlite::kFull);
-  Error error = Make(
-      full ? Reason::kDiskFull : Reason::kParticipantUnavailable,
-      absl::StrCat("node ", name.node_id, " could not ", what, ": ", std::string(status.message())),
-      name);
+  Error error =
+      Make(full ? Reason::kDiskFull : Reason::kParticipantUnavailable,
+           absl::StrCat("node ", name.node_id, " could not ", what, ": ",
+                        std::string(status.message()), full ? "; make room on its disk" : ""),
+           name);
   error.outcome.reset();
   if (sqlite) {
     error.sqlite_code = sqlite->code;

@@ -81,6 +81,7 @@ class ParticipantDiskTest(WireTest):
     def check_refused(self, failure):
         self.assert_is(failure, "RESOURCE_EXHAUSTED", "DISK_FULL", outcome="ABORTED",
                        transaction_id=ANY, database="stock", node_id="stock-1")
+        self.assertIn("make room", failure.message)
         counts = self.counts()
         self.assertEqual(counts[0], counts[1], "half of a transaction is there")
         self.filler.make_room()
