@@ -97,6 +97,17 @@ class ReadTest(WireTest):
         gate.open()
         self.assertTrue(self.seen(read.result()))
 
+    def test_a_read_of_a_frozen_node_is_timeout_with_its_name(self):
+        node = self.cluster.nodes["stock-1"]
+        self.addCleanup(self.cluster.wait_until_ready)
+        self.addCleanup(node.thaw)
+        node.freeze()
+        self.assert_refused(lambda: self.cluster.query("stock", "SELECT 1", timeout=SHORT),
+                            "DEADLINE_EXCEEDED", "TIMEOUT", database="stock", node_id="stock-1")
+        request = coordinator_pb2.GetTableVersionRequest(database="stock", table="t")
+        failure = client.failure_of(lambda: self.cluster.stub.GetTableVersion(request, timeout=0.3))
+        self.assertEqual(failure.code, "DEADLINE_EXCEEDED", str(failure))
+
     def test_a_long_read_holds_up_no_writer(self):
         read = self.cluster.stub.Query.future(coordinator_pb2.QueryRequest(
             database="bank", sql=LONG_QUERY), timeout=client.CALL_SECONDS)
