@@ -104,9 +104,9 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
     v1::ExecuteRequest().Swap(&call.request());
     transaction->arrived = coordinator_->clock().MonotonicNow();
     transaction->deadline = transaction->arrived + *timeout;
-    transaction->done = [call = std::move(call)](Result<v1::ExecuteResponse> result) mutable {
+    transaction->done = [call = std::move(call)](const Result<v1::ExecuteResponse>& result) mutable {
       if (result.ok()) {
-        call.Finish(*result);
+        call.Finish(result.value());
       } else {
         call.Fail(result.error());
       }
@@ -308,6 +308,7 @@ void AddCoordinatorService(rpc::Server* server, Coordinator* coordinator,
   rpc::MethodOptions execute;
   execute.waiting_per_queue = 64;
   execute.max_in_flight = most_transactions;
+  execute.setting = "queue_transactions of the coordinator";
   rpc::MethodOptions other;
   other.max_in_flight = kOthersInFlight;
   server->Handle(async, &Async::RequestExecute, "Execute", execute,

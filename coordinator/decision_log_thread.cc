@@ -31,6 +31,8 @@ DecisionLogThread::DecisionLogThread(std::unique_ptr<DecisionLog> log, const Clo
       options_(options),
       listener_(std::move(listener)),
       space_asked_(-absl::InfiniteDuration()),
+      first_wall_(clock->WallNow()),
+      first_monotonic_(clock->MonotonicNow()),
       actor_(
           "decision-log", kCapacity, 0,
           [this](std::vector<Command>& commands) { Handle(commands); }, kIdleAfter,
@@ -104,6 +106,7 @@ void DecisionLogThread::WriteDecisions() {
     std::swap(batch_.durable_rounds, lazy_.durable_rounds);
   }
   Require(log_->Write(batch_), "write decisions");
+  rounds_written_ += batch_.decisions.size();
   std::vector<RoundId> rounds;
   rounds.reserve(batch_.decisions.size());
   for (const Decision& decision : batch_.decisions) rounds.push_back(decision.round);
@@ -141,19 +144,49 @@ void DecisionLogThread::AskForSpace() {
   const absl::Duration now = clock_->MonotonicNow();
   if (now - space_asked_ < kSpaceInterval) return;
   space_asked_ = now;
-  // Old outcomes go a few at a time, so that they never hold up a decision for long.
-  Require(log_->Prune(clock_->WallNow() - options_.outcome_lifetime).status(), "drop old outcomes");
-  DropOldAnswers();
+  DropOld();
   const bool is_short = log_->SpaceIsShort();
   if (is_short == space_is_short_) return;
   space_is_short_ = is_short;
   listener_.on_space(is_short);
 }
 
-void DecisionLogThread::DropOldAnswers() {
-  absl::StatusOr<std::vector<ForgottenAnswers>> forgotten = log_->PruneAnswers(clock_->WallNow());
-  Require(forgotten.status(), "drop old answers");
-  for (ForgottenAnswers& of_a_round : *forgotten) listener_.on_forgotten(std::move(of_a_round));
+// A few at a time, so that they never hold up a decision for long; but twice as many as came since,
+// or they would pile up.
+void DecisionLogThread::DropOld() {
+  const absl::Time now = SteadyNow();
+  DropOldOutcomes(now - options_.outcome_lifetime);
+  DropOldAnswers(now);
+  rounds_written_ = 0;
+}
+
+// Never ahead of the time that has passed: a clock that is set forward must not make an answer old,
+// whose client would then be applied twice. One that is set back keeps everything for longer.
+absl::Time DecisionLogThread::SteadyNow() const {
+  return std::min(clock_->WallNow(), first_wall_ + (clock_->MonotonicNow() - first_monotonic_));
+}
+
+void DecisionLogThread::DropOldOutcomes(absl::Time keep_since) {
+  uint64_t dropped = 0;
+  bool more = true;
+  while (more) {
+    const absl::StatusOr<int> some = log_->Prune(keep_since);
+    Require(some.status(), "drop old outcomes");
+    dropped += static_cast<uint64_t>(*some);
+    more = *some > 0 && dropped < 2 * rounds_written_;
+  }
+}
+
+void DecisionLogThread::DropOldAnswers(absl::Time now) {
+  uint64_t dropped = 0;
+  bool more = true;
+  while (more) {
+    absl::StatusOr<std::vector<ForgottenAnswers>> some = log_->PruneAnswers(now);
+    Require(some.status(), "drop old answers");
+    dropped += some->size();
+    more = !some->empty() && dropped < 2 * rounds_written_;
+    for (ForgottenAnswers& of_a_round : *some) listener_.on_forgotten(std::move(of_a_round));
+  }
   const bool are_full = log_->answer_bytes() > options_.most_answer_bytes;
   if (are_full == answers_are_full_) return;
   answers_are_full_ = are_full;

@@ -96,7 +96,10 @@ class DecisionLogThread {
   void Answer();
   void StoreMark(const Mark& mark);
   void AskForSpace();
-  void DropOldAnswers();
+  void DropOld();
+  void DropOldOutcomes(absl::Time keep_since);
+  void DropOldAnswers(absl::Time now);
+  absl::Time SteadyNow() const;
   void Idle();
 
   const std::unique_ptr<DecisionLog> log_;
@@ -109,6 +112,10 @@ class DecisionLogThread {
   LogBatch lazy_;
   absl::Duration lazy_since_;
   absl::Duration space_asked_;
+  // Where the clocks stood at the start.
+  const absl::Time first_wall_;
+  const absl::Duration first_monotonic_;
+  uint64_t rounds_written_ = 0;  // since old ones were dropped
   bool space_is_short_ = false;
   bool answers_are_full_ = false;
   std::vector<OutcomeQuestion> questions_;

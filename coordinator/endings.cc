@@ -127,6 +127,15 @@ Error WithoutMetadata(const Complete& complete, Transaction* transaction, const 
   LOCKSTEP_CHECK(false, "a transaction that did not commit, and no reason why");
 }
 
+Error Unknown(TransactionId id, std::string message) {
+  Error error;
+  error.reason = Reason::kOutcomeUnknown;
+  error.message = std::move(message);
+  error.outcome = FailureOutcome::kUnknown;
+  error.transaction_id = ToString(id);
+  return error;
+}
+
 }  // namespace
 
 Error ErrorOf(const Complete& complete, Transaction* transaction, const Cluster& cluster,
@@ -206,13 +215,14 @@ Error AnswersFull(const NamedLimits& limits) {
 }
 
 Error OutcomeUnknown(TransactionId id) {
-  Error error;
-  error.reason = Reason::kOutcomeUnknown;
-  error.message = absl::StrCat("The coordinator ended before transaction ", ToString(id),
-                               " was answered; ask GetTransaction how it ended.");
-  error.outcome = FailureOutcome::kUnknown;
-  error.transaction_id = ToString(id);
-  return error;
+  return Unknown(id, absl::StrCat("The coordinator ended before transaction ", ToString(id),
+                                  " was answered; ask GetTransaction how it ended."));
+}
+
+Error StillUnknown(TransactionId id) {
+  return Unknown(id, absl::StrCat("Another try of this request_id runs as transaction ",
+                                  ToString(id), ", and its answer did not come in time: send the "
+                                  "same request_id again, or ask GetTransaction."));
 }
 
 Error ErrorInVote(const v1::BranchVote& vote) {

@@ -42,6 +42,9 @@ Error AnswersFull(const NamedLimits& limits);
 
 // For a transaction whose coordinator ends before it could be told how it ended.
 Error OutcomeUnknown(TransactionId id);
+// For a try of a request_id that joined `id`, which is still under way, or committed with an answer
+// that cannot be given now.
+Error StillUnknown(TransactionId id);
 
 // The error in a vote of NO; a vote without a usable one is the participant's bug, and said so.
 Error ErrorInVote(const v1::BranchVote& vote);

@@ -39,6 +39,7 @@ Engine::Engine(EngineOutside outside, EngineOptions options, Config config, Star
               .kept_answer_bytes = options_.max_kept_answer_bytes,
               .least_free_bytes = options_.least_free_bytes},
       term_(start.term),
+      latest_wall_(start.clock_floor),
       protocol_(std::move(config), std::move(start)),
       requests_(std::move(committed), options_.requests),
       voting_(cluster().nodes().size()),
@@ -49,6 +50,7 @@ Engine::~Engine() = default;
 
 void Engine::Handle(std::vector<Message>& messages) {
   now_ = ReadClock();
+  latest_wall_ = std::max(latest_wall_, now_.wall);
   for (Message& message : messages) Take(message);
   TickIfDue();
   Step();
@@ -126,12 +128,20 @@ void Engine::Take(Message& message) {
 }
 
 void Engine::TakeTransaction(std::unique_ptr<Transaction> transaction) {
-  if (space_is_short_) return Refuse(std::move(transaction), DiskFull(limits_));
   transaction->id = {term_, ++last_sequence_};
   transaction->response.set_transaction_id(ToString(transaction->id));
   const bool has_request = transaction->request.has_value();
   const TransactionHandle handle = transactions_.Add(std::move(transaction));
-  has_request ? Admit(handle) : Submit(handle);
+  has_request ? Admit(handle) : SubmitIfThereIsRoom(handle);
+}
+
+void Engine::SubmitIfThereIsRoom(TransactionHandle handle) {
+  const bool keeps_answer = transactions_.at(handle).request.has_value();
+  if (space_is_short_) return End(transactions_.Remove(handle), DiskFull(limits_), RoundId());
+  if (keeps_answer && answers_are_full_) {
+    return End(transactions_.Remove(handle), AnswersFull(limits_), RoundId());
+  }
+  Submit(handle);
 }
 
 void Engine::Submit(TransactionHandle handle) {
@@ -145,7 +155,18 @@ void Engine::Submit(TransactionHandle handle) {
 }
 
 void Engine::Refuse(std::unique_ptr<Transaction> transaction, Error error) {
-  answers_.push_back({std::move(transaction->done), std::move(error)});
+  answers_.push_back({std::move(transaction->done),
+                      std::make_shared<const Result<v1::ExecuteResponse>>(std::move(error))});
+}
+
+void Engine::End(std::unique_ptr<Transaction> transaction, Result<v1::ExecuteResponse> result,
+                 RoundId round) {
+  if (const std::optional<RequestTry>& request = transaction->request) {
+    const absl::Time kept_until = transaction->answer_kept_until;
+    EndJoined(requests_.End(*request, round), kept_until, result);
+  }
+  answers_.push_back({std::move(transaction->done),
+                      std::make_shared<const Result<v1::ExecuteResponse>>(std::move(result))});
 }
 
 void Engine::TakeVotes(PrepareDone& done) {
@@ -209,6 +230,7 @@ void Engine::TickIfDue() {
   if (!started_ || now_.monotonic - last_tick_ < kTickInterval) return;
   last_tick_ = now_.monotonic;
   requests_.Expire(now_.wall);
+  EndJoinedOutOfTime();
   events_.push_back(lockstep::coordinator::Tick{});
 }
 
@@ -222,7 +244,7 @@ void Engine::Step() {
   encoded_.clear();
   if (!decisions_.empty()) outside_.decisions->Append(std::exchange(decisions_, {}));
   if (answers_.size() <= kFewAnswers) {
-    for (Answer& answer : answers_) answer.done(std::move(answer.result));
+    for (Answer& answer : answers_) answer.Give();
     answers_.clear();
   }
   for (const SendCommit& commit : commits_) Send(commit);
@@ -234,7 +256,7 @@ void Engine::Step() {
 void Engine::GiveAnswers() {
   if (answers_.empty()) return;
   outside_.answer([answers = std::exchange(answers_, {})]() mutable {
-    for (Answer& answer : answers) answer.done(std::move(answer.result));
+    for (Answer& answer : answers) answer.Give();
   });
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -142,7 +143,8 @@ class Engine {
   // A client's answer, to be given when all of the step's effects are carried out.
   struct Answer {
     OnExecuted done;
-    Result<v1::ExecuteResponse> result;
+    std::shared_ptr<const Result<v1::ExecuteResponse>> result;
+    void Give() { done(*result); }
   };
   // A database's branches of a round: its replicas get the same bytes.
   struct EncodedBranches {
@@ -154,6 +156,9 @@ class Engine {
   Now ReadClock() const;
   void Take(Message& message);
   void TakeTransaction(std::unique_ptr<Transaction> transaction);
+  // Refuses what the decision log has no room for. What runs already, or is committed, has come to
+  // its answer before this.
+  void SubmitIfThereIsRoom(TransactionHandle handle);
   void Submit(TransactionHandle handle);
   void TakeVotes(PrepareDone& done);
   // False if the transaction cannot be answered with the results that came with the vote.
@@ -162,13 +167,18 @@ class Engine {
   void Step();
   void GiveAnswers();
   void Refuse(std::unique_ptr<Transaction> transaction, Error error);
+  void End(std::unique_ptr<Transaction> transaction, Result<v1::ExecuteResponse> result,
+           RoundId round);
 
   // engine_requests.cc: transactions that have a request_id.
   void Admit(TransactionHandle handle);
-  void SubmitIfAnswersFit(TransactionHandle handle);
+  void Join(TransactionHandle handle);
   void TakeAnswer(AnswerLookedUp& looked_up);
-  void End(std::unique_ptr<Transaction> transaction, Result<v1::ExecuteResponse> result,
-           RoundId round);
+  void RunAfterLookUp(TransactionHandle handle);
+  void EndJoined(const std::vector<TransactionHandle>& joined, absl::Time kept_until,
+                 const Result<v1::ExecuteResponse>& result);
+  std::unique_ptr<Transaction> RemoveJoined(TransactionHandle handle);
+  void EndJoinedOutOfTime();
   void KeepAnswer(Transaction* transaction, RoundId round, Decision* decision) const;
 
   void EncodeAndSend(const SendPrepare& effect);
@@ -201,10 +211,12 @@ class Engine {
   const EngineOptions options_;
   const NamedLimits limits_;
   const Term term_;
+  absl::Time latest_wall_;  // the latest time seen: expire_time is held against no earlier one
   Protocol protocol_;
   TransactionTable transactions_;
   RequestTable requests_;
   bool answers_are_full_ = false;
+  std::set<std::pair<absl::Duration, TransactionHandle>> joined_;  // by their deadlines
   uint64_t last_sequence_ = 0;
   std::vector<Voting> voting_;             // by participant
   std::vector<std::string> state_reason_;  // by participant

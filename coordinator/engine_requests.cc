@@ -1,23 +1,33 @@
 // How the engine treats transactions that have a request_id (rules R18, R19).
+#include <algorithm>
 #include <utility>
 
 #include "common/check.h"
 #include "coordinator/endings.h"
 #include "coordinator/engine.h"
+#include "coordinator/request_try.h"
 
 namespace lockstep::coordinator {
+namespace {
+
+// What the answers of the tries that joined one may take together, on their way to the clients.
+constexpr uint64_t kMostJoinedAnswerBytes = uint64_t{64} << 20;
+
+}  // namespace
 
 void Engine::Admit(TransactionHandle handle) {
   const RequestTry& request = *transactions_.at(handle).request;
+  if (request.expires <= latest_wall_) {
+    return Refuse(transactions_.Remove(handle), RequestExpired(request.id));
+  }
   const RequestTable::Admission admission = requests_.Admit(request, handle);
   switch (admission.verdict) {
     case RequestTable::Verdict::kRun:
-      return SubmitIfAnswersFit(handle);
+      return SubmitIfThereIsRoom(handle);
     case RequestTable::Verdict::kLookUp:
       return outside_.decisions->FindAnswer(handle, request, admission.rounds);
     case RequestTable::Verdict::kJoin:
-      // Waits for End of the one that it joined. It runs nothing itself, and no cap counts it.
-      return transactions_.at(handle).shares.clear();
+      return Join(handle);
     case RequestTable::Verdict::kReused:
       return Refuse(transactions_.Remove(handle), RequestIdReused(request.id));
     case RequestTable::Verdict::kOutdated:
@@ -28,16 +38,21 @@ void Engine::Admit(TransactionHandle handle) {
   LOCKSTEP_CHECK(false, "a verdict that there is not");
 }
 
-// An id whose answer could not be kept must not be committed.
-void Engine::SubmitIfAnswersFit(TransactionHandle handle) {
-  if (!answers_are_full_) return Submit(handle);
-  End(transactions_.Remove(handle), AnswersFull(limits_), RoundId());
+// Waits for End of the one that it joined. It runs nothing itself, and no cap counts it; if it must
+// be named, that is the other one's name.
+void Engine::Join(TransactionHandle handle) {
+  Transaction& transaction = transactions_.at(handle);
+  transaction.shares.clear();
+  transactions_.Rename(handle, IdOf(requests_.FirstOf(transaction.request->id)));
+  joined_.emplace(transaction.deadline, handle);
 }
 
 void Engine::TakeAnswer(AnswerLookedUp& looked_up) {
-  if (!looked_up.answer) return SubmitIfAnswersFit(looked_up.transaction);
+  const TransactionHandle handle = looked_up.transaction;
+  if (!looked_up.answer) return RunAfterLookUp(handle);
   const StoredAnswer& stored = *looked_up.answer;
-  std::unique_ptr<Transaction> transaction = transactions_.Remove(looked_up.transaction);
+  std::unique_ptr<Transaction> transaction = transactions_.Remove(handle);
+  transaction->answer_kept_until = std::max(stored.keep_until, transaction->request->keep_until);
   if (stored.body != transaction->request->body) {
     Error error = RequestIdReused(stored.request_id);
     return End(std::move(transaction), std::move(error), stored.round);
@@ -48,16 +63,63 @@ void Engine::TakeAnswer(AnswerLookedUp& looked_up) {
   End(std::move(transaction), std::move(response), stored.round);
 }
 
-void Engine::End(std::unique_ptr<Transaction> transaction, Result<v1::ExecuteResponse> result,
-                 RoundId round) {
-  if (transaction->request) {
-    for (const TransactionHandle handle : requests_.End(*transaction->request, round)) {
-      Result<v1::ExecuteResponse> same = result;
-      if (same.ok()) same->set_deduplicated(true);
-      answers_.push_back({std::move(transactions_.Remove(handle)->done), std::move(same)});
+// The log has no answer of this id.
+void Engine::RunAfterLookUp(TransactionHandle handle) {
+  const Transaction& transaction = transactions_.at(handle);
+  if (transaction.request->expires <= latest_wall_) {
+    // Its answer may have been there, and gone while this try was on its way.
+    Error error = RequestExpired(transaction.request->id);
+    return End(transactions_.Remove(handle), std::move(error), RoundId());
+  }
+  if (transaction.shares.empty()) {
+    // It joined one that was committed, and whose answer is gone already.
+    Error error = StillUnknown(transaction.id);
+    return End(transactions_.Remove(handle), std::move(error), RoundId());
+  }
+  SubmitIfThereIsRoom(handle);
+}
+
+std::unique_ptr<Transaction> Engine::RemoveJoined(TransactionHandle handle) {
+  joined_.erase({transactions_.at(handle).deadline, handle});
+  return transactions_.Remove(handle);
+}
+
+void Engine::EndJoined(const std::vector<TransactionHandle>& joined, absl::Time kept_until,
+                       const Result<v1::ExecuteResponse>& result) {
+  if (joined.empty()) return;
+  auto same = std::make_shared<Result<v1::ExecuteResponse>>(result);
+  uint64_t bytes = 0;
+  if (same->ok()) {
+    (*same)->set_deduplicated(true);
+    bytes = (*same)->ByteSizeLong();
+  }
+  uint64_t given = 0;
+  for (const TransactionHandle handle : joined) {
+    if (same->ok() && transactions_.at(handle).request->keep_until > kept_until) {
+      // It wants the answer kept for longer than the log was told: to be told, and durably.
+      joined_.erase({transactions_.at(handle).deadline, handle});
+      Admit(handle);
+      continue;
+    }
+    std::unique_ptr<Transaction> transaction = RemoveJoined(handle);
+    given += bytes;
+    if (given > kMostJoinedAnswerBytes) {
+      Error error = StillUnknown(transaction->id);
+      Refuse(std::move(transaction), std::move(error));
+    } else {
+      answers_.push_back({std::move(transaction->done), same});
     }
   }
-  answers_.push_back({std::move(transaction->done), std::move(result)});
+}
+
+void Engine::EndJoinedOutOfTime() {
+  while (!joined_.empty() && joined_.begin()->first <= now_.monotonic) {
+    const TransactionHandle handle = joined_.begin()->second;
+    std::unique_ptr<Transaction> transaction = RemoveJoined(handle);
+    requests_.Leave(transaction->request->id, handle);
+    Error error = StillUnknown(transaction->id);
+    Refuse(std::move(transaction), std::move(error));
+  }
 }
 
 void Engine::KeepAnswer(Transaction* transaction, RoundId round, Decision* decision) const {
@@ -67,7 +129,10 @@ void Engine::KeepAnswer(Transaction* transaction, RoundId round, Decision* decis
   answer.request_id = transaction->request->id;
   answer.key = transaction->request->key;
   answer.body = transaction->request->body;
-  answer.keep_until = transaction->request->keep_until;
+  // From the decision on: it may have waited for long.
+  answer.keep_until =
+      std::max(requests_.KeepUntilOf(answer.request_id), now_.wall + kAnswerLifetime);
+  transaction->answer_kept_until = answer.keep_until;
   answer.round = round;
   answer.answer = transaction->response.SerializeAsString();
   decision->answers.push_back(std::move(answer));

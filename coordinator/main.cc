@@ -1,5 +1,8 @@
 // lockstep-coordinator: orders transactions, and decides how they end.
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +60,15 @@ rpc::ServerOptions ServerOptionsOf(const Settings& settings) {
   return options;
 }
 
+// As many as the protocol's queue may hold, those of a round at each participant on top, and as many
+// again that have joined others with the same request_id.
+int MostTransactions(const Settings& settings, const Cluster& cluster) {
+  const int64_t in_rounds =
+      int64_t{settings.round_transactions} * static_cast<int64_t>(cluster.nodes().size());
+  const int64_t most = 2 * (settings.queue_transactions + in_rounds);
+  return static_cast<int>(std::min<int64_t>(most, std::numeric_limits<int>::max()));
+}
+
 // Serves until a signal comes, and ends what is under way.
 int Serve(const Settings& settings, const Cluster& cluster, std::unique_ptr<DecisionLog> log,
           rpc::SignalWaiter* signals) {
@@ -69,9 +81,8 @@ int Serve(const Settings& settings, const Cluster& cluster, std::unique_ptr<Deci
   absl::StatusOr<std::unique_ptr<Coordinator>> coordinator = Coordinator::Make(
       &cluster, &clock, ConnectTo(cluster, &server.queues()), std::move(log), std::move(options));
   if (!coordinator.ok()) return Refuse("cannot start", coordinator.status());
-  // As many as the protocol's queue may hold, and those in rounds on top.
   AddCoordinatorService(&server, coordinator->get(), RequestLimitsOf(settings),
-                        2 * settings.queue_transactions);
+                        MostTransactions(settings, cluster));
   if (absl::Status listening = server.Start(); !listening.ok()) {
     return Refuse("cannot start", listening);
   }

@@ -16,8 +16,9 @@
 namespace lockstep::coordinator {
 namespace {
 
-// Longer than the hour that is promised, by what a transaction may last from its arrival.
-constexpr absl::Duration kAnswerLifetime = absl::Minutes(65);
+// An answer outlives its expire_time by what a try may wait between the look at the clock and the
+// look into the log.
+constexpr absl::Duration kExpirySlack = absl::Minutes(5);
 constexpr absl::Duration kLongestLifetime = absl::Hours(24);
 
 // Of the operations alone. The fields of a map have no order of their own, and get one here.
@@ -62,7 +63,8 @@ Result<std::optional<RequestTry>> RequestTryOf(const v1::ExecuteRequest& request
     const absl::Time expires = rpc::FromProto(request.expire_time());
     if (expires <= now) return RequestExpired(its.id);
     if (expires > now + kLongestLifetime) return TooFarAhead(expires - now);
-    its.keep_until = std::max(its.keep_until, expires);
+    its.expires = expires;
+    its.keep_until = std::max(its.keep_until, expires + kExpirySlack);
   }
   return std::optional<RequestTry>(std::move(its));
 }

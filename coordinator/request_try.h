@@ -12,6 +12,10 @@
 
 namespace lockstep::coordinator {
 
+// How long an answer is kept from the decision on, and an attempt from its arrival: the hour that
+// is promised, and what a clock may be off.
+inline constexpr absl::Duration kAnswerLifetime = absl::Minutes(65);
+
 // Nothing without a request_id. Refuses an expire_time that has passed at `now` (REQUEST_EXPIRED)
 // or is more than 24 hours ahead (LIMIT_EXCEEDED). `request` has passed ValidateRequest. `log_id`:
 // of the log that has the answers.

@@ -20,8 +20,9 @@
 
 namespace lockstep::coordinator {
 
-// Called once, on a thread of the coordinator's choice; must not block.
-using OnExecuted = absl::AnyInvocable<void(Result<v1::ExecuteResponse>)>;
+// Called once, on a thread of the coordinator's choice; must not block. Several transactions may be
+// given the same result.
+using OnExecuted = absl::AnyInvocable<void(const Result<v1::ExecuteResponse>&)>;
 
 // What one database is to run.
 struct DatabaseShare {
@@ -52,6 +53,8 @@ struct Transaction {
   absl::Duration sent = absl::ZeroDuration();
   absl::Duration decided = absl::ZeroDuration();  // all votes were there
   std::vector<NoVote> no_votes;
+  // Once its answer is with the decision log, or was found there.
+  absl::Time answer_kept_until = absl::InfiniteFuture();
   uint64_t result_bytes = 0;  // of the results in `response`
   // Filled as the votes come; its results have their places and names from the start.
   v1::ExecuteResponse response;

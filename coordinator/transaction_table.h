@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "common/check.h"
 #include "coordinator/protocol/types.h"
 #include "coordinator/transaction.h"
@@ -27,6 +28,7 @@ class TransactionTable {
     free_.pop_back();
     Place& place = places_[index];
     place.transaction = std::move(transaction);
+    ++named_[KeyOf(place.transaction->id)];
     return (uint64_t{place.generation} << 32) | index;
   }
 
@@ -45,8 +47,16 @@ class TransactionTable {
     return place.generation == handle >> 32 ? place.transaction.get() : nullptr;
   }
 
+  // Several transactions may have one name.
+  void Rename(TransactionHandle handle, TransactionId id) {
+    Transaction& transaction = at(handle);
+    DropName(transaction.id);
+    transaction.id = id;
+    ++named_[KeyOf(id)];
+  }
+
   std::unique_ptr<Transaction> Remove(TransactionHandle handle) {
-    at(handle);
+    DropName(at(handle).id);
     const auto index = static_cast<uint32_t>(handle);
     Place& place = places_[index];
     ++place.generation;
@@ -63,23 +73,25 @@ class TransactionTable {
     return all;
   }
 
-  // Takes time for every transaction.
-  bool Contains(TransactionId id) const {
-    for (const Place& place : places_) {
-      if (place.transaction != nullptr && place.transaction->id == id) return true;
-    }
-    return false;
-  }
+  bool Contains(TransactionId id) const { return named_.contains(KeyOf(id)); }
 
   size_t size() const { return places_.size() - free_.size(); }
 
  private:
+  using Key = std::pair<Term, uint64_t>;
   struct Place {
     uint32_t generation = 0;
     std::unique_ptr<Transaction> transaction;
   };
+  static Key KeyOf(TransactionId id) { return {id.term, id.sequence}; }
+  void DropName(TransactionId id) {
+    const auto named = named_.find(KeyOf(id));
+    if (--named->second == 0) named_.erase(named);
+  }
+
   std::vector<Place> places_;
   std::vector<uint32_t> free_;
+  absl::flat_hash_map<Key, uint32_t> named_;  // how many have this name
 };
 
 }  // namespace lockstep::coordinator

@@ -24,7 +24,9 @@ std::optional<Error> Admit(MethodState* state) {
   if (before >= state->options.max_in_flight) {
     return NotStarted(Reason::kQueueFull,
                       state->name + " has " + std::to_string(state->options.max_in_flight) +
-                          " calls waiting, its limit; nothing was started, try again later");
+                          " calls waiting, its limit" +
+                          (state->options.setting.empty() ? "" : " by " + state->options.setting) +
+                          "; nothing was started, try again later");
   }
   return std::nullopt;
 }

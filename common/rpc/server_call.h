@@ -26,6 +26,8 @@ struct MethodOptions {
   int waiting_per_queue = 4;
   // Calls that have arrived and are not answered yet; one more is answered with QUEUE_FULL.
   int max_in_flight = 1000;
+  // The setting that this follows, for the one who is refused; empty if it follows none.
+  std::string setting = {};
   // Whether a server that is stopping answers SHUTTING_DOWN by itself.
   bool refuse_when_stopping = true;
 };

@@ -64,15 +64,23 @@ RequestTable::Admission RequestTable::Admit(const RequestTry& its, TransactionHa
   if (is_first) {
     running->second.body = its.body;
     running->second.first = handle;
+    running->second.keep_until = its.keep_until;
     admission.rounds = committed_.Find(its.key);
     admission.verdict = admission.rounds.empty() ? Verdict::kRun : Verdict::kLookUp;
   } else if (running->second.body == its.body) {
     running->second.joined.push_back(handle);
+    running->second.keep_until = std::max(running->second.keep_until, its.keep_until);
     admission.verdict = Verdict::kJoin;
   } else {
     admission.verdict = Verdict::kReused;
   }
   return admission;
+}
+
+void RequestTable::Leave(const std::string& id, TransactionHandle handle) {
+  if (const auto running = in_flight_.find(id); running != in_flight_.end()) {
+    std::erase(running->second.joined, handle);
+  }
 }
 
 std::vector<TransactionHandle> RequestTable::End(const RequestTry& its, RoundId round) {

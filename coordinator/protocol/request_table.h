@@ -32,6 +32,9 @@ struct RequestTry {
   RequestKey key = 0;
   BodyHash body;
   uint32_t attempt = 0;  // unset counts as the lowest
+  // Not taken from then on.
+  absl::Time expires = absl::InfiniteFuture();
+  // How long what is known of it, and an answer, are kept at least.
   absl::Time keep_until;
 };
 
@@ -85,8 +88,15 @@ class RequestTable {
 
   // `handle` is that of the try, for End to return if it joins.
   Admission Admit(const RequestTry& its, TransactionHandle handle);
+  // Requires a try in flight: the one that runs, or is looked up.
+  TransactionHandle FirstOf(const std::string& id) const { return in_flight_.at(id).first; }
+  // The latest keep_until of the try in flight and of those that joined it so far.
+  absl::Time KeepUntilOf(const std::string& id) const { return in_flight_.at(id).keep_until; }
+  // One that joined does not wait any more. Nothing happens if it does not.
+  void Leave(const std::string& id, TransactionHandle handle);
   // The try in flight has ended; `round` is the one that committed it, none if it did not. Returns
-  // those that joined it.
+  // those that joined it, in the order in which they came, so that no attempt is lower than one
+  // before it.
   std::vector<TransactionHandle> End(const RequestTry& its, RoundId round);
   // How it stands with an id. With an attempt above 0, lower ones are refused from now on (as if
   // that attempt had come); false by *has_room if that cannot be remembered.
@@ -104,6 +114,7 @@ class RequestTable {
   struct InFlight {
     BodyHash body;
     TransactionHandle first = 0;
+    absl::Time keep_until;
     std::vector<TransactionHandle> joined;
   };
   using ByTime = std::multimap<absl::Time, std::string>;

@@ -17,14 +17,26 @@ class EngineRequestsTest : public EngineTest {
  protected:
   // One try of the request_id "a" on bank.
   void Try(uint32_t attempt = 0, uint64_t body = 1) {
-    Submit({"bank"});
-    std::get<std::unique_ptr<Transaction>>(mailbox_.back())->request =
-        RequestTry{.id = "a",
+    Try(RequestTry{.id = "a",
                    .key = kKey,
                    .body = {body, body},
                    .attempt = attempt,
-                   .keep_until = clock_.WallNow() + absl::Hours(1)};
+                   .keep_until = clock_.WallNow() + absl::Hours(1)});
+  }
+  void Try(const RequestTry& request, absl::Duration timeout = absl::Seconds(10)) {
+    Submit({"bank"});
+    auto& transaction = std::get<std::unique_ptr<Transaction>>(mailbox_.back());
+    transaction->request = request;
+    transaction->deadline = clock_.MonotonicNow() + timeout;
     Pump();
+  }
+  // One that expires `ahead` from now.
+  RequestTry Expiring(absl::Duration ahead) const {
+    return {.id = "a",
+            .key = kKey,
+            .body = {1, 1},
+            .expires = clock_.WallNow() + ahead,
+            .keep_until = clock_.WallNow() + ahead};
   }
   // The log answers the latest question.
   void Answer(std::optional<StoredAnswer> answer) {
@@ -190,6 +202,131 @@ TEST_F(EngineRequestsTest, WhenAnswersTakeAllTheirSpaceOnlyKnownIdsAreAnswered) 
   Try();
   Answer(std::nullopt);
   EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
+}
+
+TEST_F(EngineRequestsTest, R18_AnAnswerIsKeptForAsLongAsAnyTryThatJoinedWantsIt) {
+  nodes_[0].holds_votes = true;
+  Start();
+  Try();
+  Try(Expiring(absl::Hours(20)));
+  nodes_[0].Release();
+  Pump();
+  ASSERT_THAT(decisions_.waiting, SizeIs(1));
+  EXPECT_EQ(decisions_.waiting[0].answers.at(0).keep_until, clock_.WallNow() + absl::Hours(20));
+  MakeDurable();
+  EXPECT_THAT(answers_, SizeIs(2));
+  EXPECT_THAT(decisions_.asked, IsEmpty());
+}
+
+TEST_F(EngineRequestsTest, R18_WhoJoinsWhenTheAnswerIsWrittenHasItKeptForLongerBeforeItIsTold) {
+  Start();
+  Try();
+  ASSERT_THAT(decisions_.waiting, SizeIs(1));
+  StoredAnswer stored = decisions_.waiting[0].answers.at(0);
+  Try(Expiring(absl::Hours(20)));
+  MakeDurable();
+  EXPECT_THAT(answers_, SizeIs(1));
+  ASSERT_THAT(decisions_.asked, SizeIs(1));
+  EXPECT_EQ(decisions_.asked[0].request.keep_until, clock_.WallNow() + absl::Hours(20));
+  EXPECT_THAT(decisions_.asked[0].rounds, ElementsAre(stored.round));
+  Answer(stored);
+  ASSERT_THAT(answers_, SizeIs(2));
+  EXPECT_TRUE(answers_[1].ok() && answers_[1].value().deduplicated());
+  EXPECT_EQ(answers_[1].value().transaction_id(), answers_[0].value().transaction_id());
+  EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
+}
+
+TEST_F(EngineRequestsTest, AnAnswerIsKeptFromTheDecisionOnHoweverLongTheTransactionWaited) {
+  nodes_[0].holds_votes = true;
+  Start();
+  Try(Expiring(absl::Minutes(10)), absl::Hours(2));
+  clock_.Advance(absl::Minutes(59));
+  nodes_[0].Release();
+  Pump();
+  ASSERT_THAT(decisions_.waiting, SizeIs(1));
+  EXPECT_GE(decisions_.waiting[0].answers.at(0).keep_until, clock_.WallNow() + absl::Hours(1));
+}
+
+TEST_F(EngineRequestsTest, WhoJoinedWaitsNoLongerThanItsOwnTimeAndIsToldTheOthersName) {
+  nodes_[0].holds_votes = true;
+  Start();
+  Try();
+  Try(Expiring(absl::Hours(1)), absl::Milliseconds(200));
+  Try();
+  Advance(absl::Seconds(1));
+  ASSERT_THAT(answers_, SizeIs(1));
+  EXPECT_EQ(answers_[0].error().reason, Reason::kOutcomeUnknown);
+  EXPECT_EQ(answers_[0].error().outcome, FailureOutcome::kUnknown);
+  EXPECT_EQ(answers_[0].error().transaction_id, "3-1");
+  EXPECT_TRUE(engine_->IsRunning({3, 1}));
+  nodes_[0].Release();
+  Pump();
+  MakeDurable();
+  EXPECT_THAT(answers_, SizeIs(3));
+  EXPECT_FALSE(engine_->IsRunning({3, 1}));
+}
+
+// Its own name would be one that no record has: a client would be told ABORTED.
+TEST_F(EngineRequestsTest, WhoJoinedIsToldTheOthersNameWhenTheCoordinatorEnds) {
+  nodes_[0].holds_votes = true;
+  Start();
+  Try();
+  Try();
+  engine_->AbandonAll();
+  ASSERT_THAT(answers_, SizeIs(2));
+  for (const auto& answer : answers_) EXPECT_EQ(answer.error().transaction_id, "3-1");
+}
+
+TEST_F(EngineRequestsTest, ACommittedIdIsAnsweredOnAFullDiskToo) {
+  committed_.Add(kKey, RoundId::Make(2, 5));
+  Start();
+  mailbox_.push_back(SpaceChanged{true});
+  Try();
+  StoredAnswer stored;
+  stored.body = {1, 1};
+  stored.round = RoundId::Make(2, 5);
+  Answer(stored);
+  EXPECT_TRUE(OnlyAnswer().deduplicated());
+  Try();
+  Answer(std::nullopt);
+  EXPECT_EQ(LastReason(), Reason::kDiskFull);
+  EXPECT_EQ(answers_.back().error().outcome, FailureOutcome::kNotStarted);
+  EXPECT_THAT(nodes_[0].prepared, IsEmpty());
+}
+
+TEST_F(EngineRequestsTest, R18_WhatExpiresOnItsWayIsNotTaken) {
+  committed_.Add(kKey, RoundId::Make(2, 5));
+  Start();
+  // On its way to the engine.
+  Try(Expiring(absl::ZeroDuration()));
+  EXPECT_EQ(LastReason(), Reason::kRequestExpired);
+  EXPECT_THAT(decisions_.asked, IsEmpty());
+  // While the log looked: what it did not find may have been dropped.
+  Try(Expiring(absl::Seconds(5)));
+  clock_.Advance(absl::Seconds(5));
+  Answer(std::nullopt);
+  EXPECT_EQ(LastReason(), Reason::kRequestExpired);
+  EXPECT_THAT(nodes_[0].prepared, IsEmpty());
+}
+
+// What all of them are given is on its way to the clients at once.
+TEST_F(EngineRequestsTest, WhatTriesThatJoinedAreGivenIsBounded) {
+  nodes_[0].vote = [](const v1::Branch& branch) {
+    v1::BranchVote vote = YesWithResults(branch);
+    auto* result = vote.mutable_results(0)->mutable_statements(0);
+    result->add_rows()->add_values()->set_text_value(std::string(900, 'x'));
+    return vote;
+  };
+  Start();
+  Try();
+  constexpr int kTries = 100'000;
+  for (int i = 0; i < kTries; ++i) Try();
+  MakeDurable();
+  ASSERT_THAT(answers_, SizeIs(kTries + 1));
+  EXPECT_TRUE(answers_.front().ok());
+  EXPECT_EQ(answers_[kTries - 1].error().reason, Reason::kOutcomeUnknown);
+  EXPECT_EQ(answers_[kTries - 1].error().transaction_id, "3-1");
+  EXPECT_FALSE(answers_.back().value().deduplicated());
 }
 
 TEST_F(EngineRequestsTest, AnAnswerThatIsForgottenIsNotLookedForAnyMore) {
