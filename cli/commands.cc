@@ -88,7 +88,7 @@ Exit Commands::Call(grpc::Status (Service::Stub::*method)(grpc::ClientContext*, 
 
 Exit Commands::Fail(const grpc::Status& status, CallKind kind) {
   LOCKSTEP_CHECK(!status.ok(), "a failure has a status");
-  *err_ << Describe(status, kind, settings_.format, source_);
+  *err_ << Describe(status, kind, settings_.format, source_, request_id_);
   return ExitOf(status, kind);
 }
 
@@ -113,6 +113,7 @@ Exit Commands::Execute(v1::ExecuteRequest request, const SourceLines& source) {
   }
   Commands with_time(settings, out_, err_);
   with_time.source_ = source;
+  with_time.request_id_ = request.request_id();
   v1::ExecuteResponse response;
   const Exit exit = with_time.Call<v1::CoordinatorService>(
       &v1::CoordinatorService::Stub::Execute, request, CallKind::kTransaction, &response);
@@ -162,14 +163,14 @@ Exit Commands::ClusterStatus() {
   return exit;
 }
 
-Exit Commands::GetTransaction(const std::string& transaction_id) {
-  v1::GetTransactionRequest request;
-  request.set_transaction_id(transaction_id);
+Exit Commands::GetTransaction(const v1::GetTransactionRequest& request) {
   v1::GetTransactionResponse response;
   const Exit exit = Call<v1::CoordinatorService>(&v1::CoordinatorService::Stub::GetTransaction,
                                                  request, CallKind::kRead, &response);
   if (exit != Exit::kDone || PrintedAsJson(response)) return exit;
-  *out_ << response.transaction_id() << " "
+  // An id whose tries were all aborted has no transaction.
+  *out_ << (response.transaction_id().empty() ? request.request_id() : response.transaction_id())
+        << " "
         << ShortName(v1::Outcome_Name(response.outcome()), response.outcome(), "OUTCOME_");
   if (response.has_decide_time()) *out_ << " at " << Time(response.decide_time());
   *out_ << "\n";

@@ -31,7 +31,7 @@ class Commands {
   Exit Execute(v1::ExecuteRequest request, const SourceLines& source = {});
   Exit Query(v1::QueryRequest request);
   Exit ClusterStatus();
-  Exit GetTransaction(const std::string& transaction_id);
+  Exit GetTransaction(const v1::GetTransactionRequest& request);
   Exit TableVersion(const std::string& database, const std::string& table);
   // Of a coordinator or a participant, whichever listens. With `alive`, a participant that is
   // RECOVERING is good enough.
@@ -48,6 +48,7 @@ class Commands {
   std::ostream* const out_;
   std::ostream* const err_;
   SourceLines source_;
+  std::string request_id_;
 };
 
 }  // namespace lockstep::cli

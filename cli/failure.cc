@@ -104,8 +104,20 @@ std::optional<int> LineOf(const std::optional<Details>& details, const SourceLin
   return source.lines[index];
 }
 
+// What to do about an outcome that is unknown.
+std::string Advice(const std::optional<Details>& details, const std::string& request_id) {
+  if (!request_id.empty()) {
+    return "Send it again with the same --request-id and a higher --attempt: what was committed is "
+           "not applied twice.";
+  }
+  const bool named = details && details->metadata.count("transaction_id") > 0;
+  return named ? "Ask with: lockstep tx get " + details->metadata.at("transaction_id")
+               : "Look at the data before trying again.";
+}
+
 std::string DescribeAsText(const grpc::Status& status, Exit exit,
-                           const std::optional<Details>& details, const SourceLines& source) {
+                           const std::optional<Details>& details, const SourceLines& source,
+                           const std::string& request_id) {
   std::string text = absl::StrCat("lockstep: ", Headline(exit, details), ": ",
                                   details ? details->reason : CodeName(status.error_code()), ": ",
                                   status.error_message(), "\n");
@@ -120,11 +132,7 @@ std::string DescribeAsText(const grpc::Status& status, Exit exit,
       absl::StrAppend(&text, "  ", key, ": ", value, "\n");
     }
   }
-  if (exit == Exit::kUnknown) {
-    const bool named = details && details->metadata.count("transaction_id") > 0;
-    absl::StrAppend(&text, named ? "  Ask with: lockstep tx get " : "  Look at the data before ",
-                    named ? details->metadata.at("transaction_id") : "trying again.", "\n");
-  }
+  if (exit == Exit::kUnknown) absl::StrAppend(&text, "  ", Advice(details, request_id), "\n");
   return text;
 }
 
@@ -167,11 +175,11 @@ Exit ExitOf(const grpc::Status& status, CallKind kind) {
 }
 
 std::string Describe(const grpc::Status& status, CallKind kind, Format format,
-                     const SourceLines& source) {
+                     const SourceLines& source, const std::string& request_id) {
   const Exit exit = ExitOf(status, kind);
   const auto details = ReadDetails(status);
   return format == Format::kJson ? DescribeAsJson(status, exit, details, source)
-                                 : DescribeAsText(status, exit, details, source);
+                                 : DescribeAsText(status, exit, details, source, request_id);
 }
 
 }  // namespace lockstep::cli

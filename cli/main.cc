@@ -101,6 +101,17 @@ Exit Query(const Words& words, const std::vector<Parameter>& parameters, Command
   return commands->Query(*std::move(request));
 }
 
+Exit GetTransaction(const Words& words, Commands* commands) {
+  if (words.transaction_id.empty() && words.request_id.empty()) {
+    return Usage("tx get needs a transaction's ID, or --request-id ID");
+  }
+  v1::GetTransactionRequest request;
+  request.set_transaction_id(words.transaction_id);
+  request.set_request_id(words.request_id);
+  if (words.attempt) request.set_attempt(*words.attempt);
+  return commands->GetTransaction(request);
+}
+
 Exit Run(const std::vector<std::string>& arguments) {
   auto split = TakeOutParameters(arguments);
   if (!split.ok()) return Usage(std::string(split.status().message()));
@@ -153,7 +164,12 @@ Exit Run(const std::vector<std::string>& arguments) {
   tx->require_subcommand(1);
   tx->fallthrough();
   CLI::App* get = tx->add_subcommand("get", "how a transaction ended");
-  get->add_option("id", words.transaction_id, "the transaction's id")->required();
+  auto* id = get->add_option("id", words.transaction_id, "the transaction's id");
+  auto* request_id = get->add_option("--request-id", words.request_id,
+                                     "the request_id that the transaction was sent with");
+  get->add_option("--attempt", words.attempt, "no lower attempt of it is taken afterwards")
+      ->needs(request_id);
+  id->excludes(request_id);
   get->footer("Exit status 0 when the outcome was found, whatever it is.\n");
 
   CLI::App* version = app.add_subcommand("version", "MAX(version) of a table on every replica");
@@ -179,7 +195,7 @@ Exit Run(const std::vector<std::string>& arguments) {
   if (!split->parameters.empty()) return Usage("--param belongs to exec and query");
   if (status->parsed()) return commands.ClusterStatus();
   if (health->parsed()) return commands.Health(words.alive);
-  if (get->parsed()) return commands.GetTransaction(words.transaction_id);
+  if (get->parsed()) return GetTransaction(words, &commands);
   LOCKSTEP_CHECK(version->parsed(), "a command without its code");
   return commands.TableVersion(words.database, words.table);
 }

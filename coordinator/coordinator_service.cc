@@ -104,7 +104,8 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
     v1::ExecuteRequest().Swap(&call.request());
     transaction->arrived = coordinator_->clock().MonotonicNow();
     transaction->deadline = transaction->arrived + *timeout;
-    transaction->done = [call = std::move(call)](const Result<v1::ExecuteResponse>& result) mutable {
+    transaction->done = [call =
+                             std::move(call)](const Result<v1::ExecuteResponse>& result) mutable {
       if (result.ok()) {
         call.Finish(result.value());
       } else {

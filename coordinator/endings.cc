@@ -220,9 +220,10 @@ Error OutcomeUnknown(TransactionId id) {
 }
 
 Error StillUnknown(TransactionId id) {
-  return Unknown(id, absl::StrCat("Another try of this request_id runs as transaction ",
-                                  ToString(id), ", and its answer did not come in time: send the "
-                                  "same request_id again, or ask GetTransaction."));
+  return Unknown(id,
+                 absl::StrCat("Another try of this request_id runs as transaction ", ToString(id),
+                              ", and its answer did not come in time: send the "
+                              "same request_id again, or ask GetTransaction."));
 }
 
 Error ErrorInVote(const v1::BranchVote& vote) {

@@ -60,8 +60,8 @@ rpc::ServerOptions ServerOptionsOf(const Settings& settings) {
   return options;
 }
 
-// As many as the protocol's queue may hold, those of a round at each participant on top, and as many
-// again that have joined others with the same request_id.
+// As many as the protocol's queue may hold, those of a round at each participant on top, and as
+// many again that have joined others with the same request_id.
 int MostTransactions(const Settings& settings, const Cluster& cluster) {
   const int64_t in_rounds =
       int64_t{settings.round_transactions} * static_cast<int64_t>(cluster.nodes().size());

@@ -46,6 +46,14 @@ TEST(FailureTest, TheDetailsTellUnknownFromAborted) {
               HasSubstr("lockstep tx get 1-2"));
 }
 
+TEST(FailureTest, AnUnknownRequestIdIsToBeSentAgain) {
+  const grpc::Status lost(grpc::StatusCode::UNAVAILABLE, "lost");
+  EXPECT_THAT(Describe(lost, CallKind::kTransaction, Format::kTable, {}, "order-17"),
+              HasSubstr("same --request-id and a higher --attempt"));
+  EXPECT_THAT(Describe(lost, CallKind::kTransaction, Format::kTable),
+              HasSubstr("Look at the data before trying again"));
+}
+
 TEST(FailureTest, ALostConnectionLeavesATransactionUnknownAndAReadUnanswered) {
   for (const auto code : {grpc::StatusCode::UNAVAILABLE, grpc::StatusCode::DEADLINE_EXCEEDED,
                           grpc::StatusCode::CANCELLED}) {

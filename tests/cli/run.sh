@@ -104,6 +104,11 @@ check_match 'committed [0-9]+-[0-9]+$' "a request_id runs once" "$lockstep" "${i
 check_match 'committed [0-9]+-[0-9]+ before' "and then says so" "$lockstep" "${insert[@]}"
 check_match '^ *1$' "and did it once" \
   tail -n 1 <("$lockstep" query stock "SELECT count(*) FROM script WHERE a = 100")
+check_match '[0-9]+-[0-9]+ COMMITTED at ' "tx get tells of a request_id" \
+  "$lockstep" tx get --request-id script-1 --attempt 2
+check_exit 1 "an unknown request_id is 1" "$lockstep" tx get --request-id never
+check_exit 2 "tx get of nothing is 2" "$lockstep" tx get
+check_exit 2 "tx get of both is 2" "$lockstep" tx get 1-1 --request-id script-1
 check_exit 2 "an unknown command is 2" "$lockstep" frobnicate
 check_exit 2 "no statement is 2" "$lockstep" exec bank
 check_exit 2 "a parameter that does not fit is 2" "$lockstep" exec bank "SELECT ?" --param int:x
