@@ -24,6 +24,9 @@ void DeclareLimits(Settings* settings, config::Schema* schema) {
                    "the largest result of a transaction or query");
   schema->ByteSize("max_changed_bytes", &execution.max_changed_bytes, kMiB, 64 * kGiB,
                    "changed pages of one transaction, which stay in memory until it ends");
+  schema->ByteSize(
+      "max_working_bytes", &execution.max_working_bytes, kMiB, 1024 * kGiB,
+      "memory that a statement may take beside changed pages, to sort, group and join");
   schema->Duration("statement_budget", &execution.statement_budget, absl::Milliseconds(1),
                    absl::Hours(1), "how long one statement of a transaction may run");
   schema->Duration("query_budget", &settings->options.query_budget, absl::Milliseconds(1),

@@ -167,6 +167,8 @@ absl::Status Connection::FileControl(int operation, void* argument) {
   return absl::InternalError(absl::StrCat("file control ", operation, " failed with ", rc));
 }
 
+int64_t MemoryUsed() { return sqlite3_memory_used(); }
+
 void SetProcessHeapLimit(int64_t bytes) { sqlite3_hard_heap_limit64(bytes); }
 
 }  // namespace lockstep::sqlite

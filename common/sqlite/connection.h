@@ -125,6 +125,9 @@ class Connection {
   sqlite3* const db_;
 };
 
+// Bytes that all of SQLite in this process takes now. Any thread.
+int64_t MemoryUsed();
+
 // Bytes that all of SQLite in this process may take; more fails with kNoMemory. Any thread; 0: no
 // limit.
 void SetProcessHeapLimit(int64_t bytes);

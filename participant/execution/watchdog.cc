@@ -23,6 +23,7 @@ void Watchdog::WatchNothing() {
 
 FailurePtr Watchdog::StartStatement() {
   if (!watching_) return nullptr;
+  memory_at_start_ = sqlite::MemoryUsed();
   if (first_statement_) {
     first_statement_ = false;  // its time started with Watch
   } else {
@@ -37,6 +38,11 @@ FailurePtr Watchdog::StartStatement() {
 
 bool Watchdog::MemoryIsOver() const {
   return connection_->cache_used() - cache_at_start_ > limits_.max_changed_bytes;
+}
+
+bool Watchdog::WorkingMemoryIsOver() const {
+  return sqlite::MemoryUsed() - memory_at_start_ >
+         limits_.max_changed_bytes + limits_.max_working_bytes;
 }
 
 FailurePtr Watchdog::CheckMemory() {
@@ -54,6 +60,8 @@ bool Watchdog::OnProgress() {
     reached_ = Reached::kStatementBudget;
   } else if (MemoryIsOver()) {
     reached_ = Reached::kMemory;
+  } else if (WorkingMemoryIsOver()) {
+    reached_ = Reached::kWorkingMemory;
   }
   return reached_ == Reached::kNothing;
 }
@@ -76,6 +84,12 @@ FailurePtr Watchdog::Verdict() const {
                          absl::StrCat("the changed pages exceed ", limits_.max_changed_bytes,
                                       " bytes, the limit of a transaction (max_changed_bytes of "
                                       "the node); split it"));
+    case Reached::kWorkingMemory:
+      return MakeFailure(
+          Reason::kLimitExceeded,
+          absl::StrCat("the statement takes more than ", limits_.max_working_bytes,
+                       " bytes of memory to sort, group and join (max_working_bytes of the node); "
+                       "let it see fewer rows, or add an index"));
   }
   return nullptr;
 }

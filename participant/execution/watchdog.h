@@ -13,8 +13,8 @@
 
 namespace lockstep::participant {
 
-// Watches one connection's statements: the time of each, the time of all of a branch, and the page
-// cache. Asked by SQLite every few thousand steps of its machine.
+// Watches one connection's statements: the time of each, the time of all of a branch, the page
+// cache, and the memory beside it. Asked by SQLite every few thousand steps of its machine.
 //
 // Thread: the connection's.
 class Watchdog final : public sqlite::ProgressHandler {
@@ -38,9 +38,10 @@ class Watchdog final : public sqlite::ProgressHandler {
   bool OnProgress() override;
 
  private:
-  enum class Reached { kNothing, kStatementBudget, kDeadline, kMemory };
+  enum class Reached { kNothing, kStatementBudget, kDeadline, kMemory, kWorkingMemory };
 
   bool MemoryIsOver() const;
+  bool WorkingMemoryIsOver() const;
 
   sqlite::Connection* const connection_;
   const Clock* const clock_;
@@ -53,6 +54,7 @@ class Watchdog final : public sqlite::ProgressHandler {
   absl::Duration deadline_;
   absl::Duration statement_deadline_;
   int64_t cache_at_start_ = 0;
+  int64_t memory_at_start_ = 0;  // of the statement
 };
 
 }  // namespace lockstep::participant

@@ -199,6 +199,38 @@ TEST_F(TransactionLossTest, TooManyChangedPagesEndTheStatement) {
   small.Rollback();
 }
 
+// Nothing that it changes, and nothing that stays: what a sorter or a table in memory takes.
+TEST_F(TransactionLossTest, TooMuchMemoryForSortingEndsTheStatement) {
+  ExecutionLimits limits;
+  limits.max_changed_bytes = 4 << 20;
+  limits.max_working_bytes = 8 << 20;
+  TestDatabase small(limits);
+  EXPECT_YES(small.Run("CREATE TABLE t(id INTEGER PRIMARY KEY, a)"));
+  const std::string rows =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) ";
+  small.Begin();
+  EXPECT_YES(small.Execute("INSERT INTO t(a) VALUES('before')"));
+  for (const char* hog :
+       {"SELECT count(*) FROM (SELECT DISTINCT i || hex(zeroblob(500)) FROM n)",
+        "SELECT i FROM n ORDER BY i || hex(zeroblob(500)) DESC LIMIT 1 OFFSET 90000",
+        "SELECT min(i) FROM n GROUP BY i || hex(zeroblob(500)) LIMIT 1",
+        "SELECT max(r) FROM (SELECT row_number() OVER (ORDER BY hex(zeroblob(500)) "
+        "|| i) AS r FROM n)"}) {
+    SCOPED_TRACE(hog);
+    const ExecutedBranch reading = small.Execute(rows + hog);
+    EXPECT_NO(reading, Reason::kLimitExceeded);
+    EXPECT_THAT(Explain(reading), HasSubstr("max_working_bytes"));
+    EXPECT_FALSE(reading.transaction_lost);
+  }
+  const ExecutedBranch writing =
+      small.Execute(rows +
+                    "INSERT INTO t(a) SELECT max(x) FROM (SELECT DISTINCT i || "
+                    "hex(zeroblob(500)) AS x FROM n)");
+  EXPECT_NO(writing, Reason::kLimitExceeded);
+  EXPECT_TRUE(writing.transaction_lost);
+  EXPECT_YES(small.Run("INSERT INTO t(a) VALUES('after')"));
+}
+
 TEST_F(TransactionLossTest, MemoryThatRunsOutIsALimit) {
   database_.Begin();
   EXPECT_YES(database_.Execute("INSERT INTO t(a) VALUES('before')"));
