@@ -5,8 +5,9 @@
 namespace lockstep::rpc {
 
 // Switches off Abseil's search for deadlocks, which Debian builds in: it watches every lock that
-// gRPC takes, for a twentieth of a busy server's time. First thing in main, before any thread. A
-// program that links this file also has its settings of the allocator, if that is jemalloc.
+// gRPC takes, for a twentieth of a busy server's time. Allows as many open files as the system lets
+// it. First thing in main, before any thread. A program that links this file also has its settings
+// of the allocator, if that is jemalloc.
 void PrepareRuntime();
 
 }  // namespace lockstep::rpc

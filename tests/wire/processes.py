@@ -61,12 +61,15 @@ class Server:
         self._process = None
         os.makedirs(folder, exist_ok=True)
 
-    def start(self):
+    def start(self, open_files=None):
+        """`open_files`: its limit, as prlimit takes it."""
+        limit = ["prlimit", f"--nofile={open_files}"] if open_files else []
         with open(self.log_path, "ab") as log:
             # A test that is killed leaves no server behind.
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *self._command], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, env={"PATH": os.environ["PATH"]})
+                ["setpriv", "--pdeathsig", "KILL", *limit, *self._command],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={"PATH": os.environ["PATH"]})
 
     def is_running(self):
         return self._process is not None and self._process.poll() is None
@@ -92,6 +95,12 @@ class Server:
 
     def thaw(self):
         self._process.send_signal(signal.SIGCONT)
+
+    def open_files_limit(self):
+        """How many files it may have open now."""
+        with open(f"/proc/{self._process.pid}/limits", encoding="ascii") as limits:
+            return next(int(line.split()[3]) for line in limits
+                        if line.startswith("Max open files"))
 
     def resident_bytes(self):
         with open(f"/proc/{self._process.pid}/status", encoding="ascii") as status:
