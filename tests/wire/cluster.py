@@ -120,7 +120,7 @@ class Cluster:
                              what=f"a queue of {length}")
 
     def wait_until_delivered(self):
-        """Until no Commit or Rollback is on its way: a gate would hold it in place of the test's."""
+        """Until no Commit or Rollback is on its way: a gate would hold it in place of another."""
         processes.eventually(lambda: self.status().rounds_in_flight == 0,
                              what="the end of all rounds")
 
@@ -161,6 +161,24 @@ class Assertions(unittest.TestCase):
         self.assertNotIn(SECRET, str(failure))
         self.assertNotIn(SECRET.encode(), failure.details)
         return failure
+
+
+class NodeTest(Assertions):
+    """A test with a node that nobody else calls, no coordinator either: `node`, and a `channel`."""
+
+    # Of the node.
+    SETTINGS = {}
+
+    @classmethod
+    def setUpClass(cls):
+        folder = processes.Folder()
+        cls.addClassCleanup(folder.remove)
+        cls.node = processes.participant(os.path.join(folder.path, "stock-1"), "stock-1",
+                                         processes.free_port(), cls.SETTINGS)
+        cls.addClassCleanup(cls.node.kill)
+        cls.node.start()
+        cls.channel = client.channel_to(cls.node.address)
+        cls.addClassCleanup(cls.channel.close)
 
 
 class WireTest(Assertions):

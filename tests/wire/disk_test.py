@@ -56,7 +56,8 @@ class ParticipantDiskTest(WireTest):
         cls.addClassCleanup(cls.cluster.stop)
         cls.cluster.start()
         cls.filler = Filler(cls.disk.path)
-        cls.cluster.execute(*[on(database, "CREATE TABLE t(a)") for database in ("stock", "orders")])
+        cls.cluster.execute(*[on(database, "CREATE TABLE t(a)")
+                              for database in ("stock", "orders")])
         # From here on the WAL has used up what was set aside for it.
         for _ in range(4):
             cls.cluster.execute(on("stock", statement("INSERT INTO t VALUES (?)", LARGE),
@@ -94,45 +95,39 @@ class ParticipantDiskTest(WireTest):
     def test_a_disk_that_becomes_full_in_the_middle_of_a_prepare(self):
         self.check_refused(self.fill_until_refused(LARGE, but=3 << 20))
 
-    def test_a_disk_that_becomes_full_after_the_prepare_keeps_the_promise(self):
+    def promise(self):
+        """A row is decided, and stock-1 does not know yet: the gate that holds its Commit, and the
+        counts before."""
         gate = Gate()
-        hooks = self.cluster.interposers["stock-1"].hooks
         self.addCleanup(gate.open)
         before = self.counts()
         self.cluster.wait_until_delivered()
-        hooks["Commit"] = gate
+        self.cluster.interposers["stock-1"].hooks["Commit"] = gate
         self.insert("promised")
         gate.wait()
-        self.filler.fill()
-        hooks.pop("Commit")
-        gate.open()
-        self.assertEqual(self.counts(), [before[0] + 1, before[1] + 1])
-        self.filler.make_room()
-        self.insert("there is room again")
-        self.assertEqual(self.counts(), [before[0] + 2, before[1] + 2])
+        return gate, before
 
-
-    def test_a_node_starts_on_a_full_disk_and_ends_what_it_holds_in_doubt(self):
-        gate = Gate()
-        hooks = self.cluster.interposers["stock-1"].hooks
-        self.addCleanup(gate.open)
-        before = self.counts()
-        self.cluster.wait_until_delivered()
-        hooks["Commit"] = gate
-        self.insert("in doubt")
-        gate.wait()
-        node = self.cluster.nodes["stock-1"]
-        node.kill()
-        self.filler.fill()
-        node.start()
-        hooks.pop("Commit")
+    def check_kept(self, gate, before):
+        self.cluster.interposers["stock-1"].hooks.pop("Commit")
         gate.open()
-        # The coordinator may learn only now that it was away.
+        # The coordinator may learn only now that the node was away.
         processes.eventually(lambda: client.failure_of(self.counts) is None)
         self.assertEqual(self.counts(), [before[0] + 1, before[1] + 1])
         self.filler.make_room()
         self.insert("there is room again")
         self.assertEqual(self.counts(), [before[0] + 2, before[1] + 2])
+
+    def test_a_disk_that_becomes_full_after_the_prepare_keeps_the_promise(self):
+        gate, before = self.promise()
+        self.filler.fill()
+        self.check_kept(gate, before)
+
+    def test_a_node_starts_on_a_full_disk_and_ends_what_it_holds_in_doubt(self):
+        gate, before = self.promise()
+        self.cluster.nodes["stock-1"].kill()
+        self.filler.fill()
+        self.cluster.nodes["stock-1"].start()
+        self.check_kept(gate, before)
 
 
 @unittest.skipUnless(can_mount(), "no file system of its own: mount needs root")

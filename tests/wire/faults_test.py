@@ -1,12 +1,10 @@
 """Each reason that needs something to go wrong beside the request, as a client gets it."""
-import os
-
 from google.protobuf import duration_pb2
 from lockstep.v1 import coordinator_pb2, participant_pb2, two_phase_commit_pb2
 import client
 import processes
 from client import on, statement, transaction
-from cluster import ANY, SECRET, Assertions, WireTest
+from cluster import ANY, SECRET, NodeTest, WireTest
 from interposer import Gate
 
 ENDLESS = ("WITH RECURSIVE r(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM r)"
@@ -59,7 +57,8 @@ class FaultTest(WireTest):
 
     def test_a_statement_beyond_its_budget_is_statement_too_long_running(self):
         self.assert_refused(
-            lambda: self.cluster.execute(on("bank", "DELETE FROM t"), on("stock", statement(ENDLESS, SECRET))),
+            lambda: self.cluster.execute(on("bank", "DELETE FROM t"),
+                                         on("stock", statement(ENDLESS, SECRET))),
             "DEADLINE_EXCEEDED", "STATEMENT_TOO_LONG_RUNNING", outcome="ABORTED",
             transaction_id=ANY, database="stock", node_id="stock-1", operation="1", statement="0")
 
@@ -111,30 +110,19 @@ class FaultTest(WireTest):
             response.votes[0].vote = two_phase_commit_pb2.VOTE_NO
             return response.SerializeToString()
         self.hook("stock-1", "Prepare", shrug)
-        self.assert_refused(lambda: self.cluster.execute(on("stock", insert("no vote"))), "DATA_LOSS",
-                            "INVARIANT_BROKEN", outcome="ABORTED", transaction_id=ANY,
-                            database="stock", node_id="stock-1")
+        self.assert_refused(lambda: self.cluster.execute(on("stock", insert("no vote"))),
+                            "DATA_LOSS", "INVARIANT_BROKEN", outcome="ABORTED",
+                            transaction_id=ANY, database="stock", node_id="stock-1")
 
 
-class NotReadyTest(Assertions):
-
-    @classmethod
-    def setUpClass(cls):
-        folder = processes.Folder()
-        cls.addClassCleanup(folder.remove)
-        cls.node = processes.participant(os.path.join(folder.path, "stock-1"), "stock-1",
-                                         processes.free_port())
-        cls.addClassCleanup(cls.node.kill)
-        cls.node.start()
-        channel = client.channel_to(cls.node.address)
-        cls.addClassCleanup(channel.close)
-        cls.stub = client.participant_stub(channel)
+class NotReadyTest(NodeTest):
 
     def test_a_node_that_met_no_coordinator_is_not_ready(self):
         request = participant_pb2.ParticipantServiceExecuteRequest(
             statements=[statement("CREATE TABLE t(a)")])
         self.assert_refused(
-            lambda: self.stub.Execute(request, timeout=client.CALL_SECONDS, wait_for_ready=True),
+            lambda: client.participant_stub(self.channel).Execute(
+                request, timeout=client.CALL_SECONDS, wait_for_ready=True),
             "UNAVAILABLE", "NOT_READY", outcome="NOT_STARTED", database="stock", node_id="stock-1")
 
 

@@ -91,7 +91,18 @@ class Server:
         return status
 
     def freeze(self):
+        """Until no thread of it runs any more."""
         self._process.send_signal(signal.SIGSTOP)
+        eventually(self._is_frozen, what="a process that stands still")
+
+    def _is_frozen(self):
+        tasks = f"/proc/{self._process.pid}/task"
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/stat", encoding="ascii") as stat:
+                # The name, which may have blanks, ends with a bracket; the state follows.
+                if stat.read().rpartition(")")[2].split()[0] != "T":
+                    return False
+        return True
 
     def thaw(self):
         self._process.send_signal(signal.SIGCONT)

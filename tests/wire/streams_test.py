@@ -1,10 +1,9 @@
 """Streams that clients leave open."""
-import os
 import threading
 
 import client
 import processes
-from cluster import Assertions
+from cluster import NodeTest
 
 WATCH = "/grpc.health.v1.Health/Watch"
 REFLECT = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
@@ -16,33 +15,28 @@ MOST_REFLECTIONS = 100
 WATCHES_BYTES = 96 << 20
 
 
-class StreamsTest(Assertions):
+class StreamsTest(NodeTest):
+
+    SETTINGS = {"standalone": "true"}
 
     @classmethod
     def setUpClass(cls):
-        folder = processes.Folder()
-        cls.addClassCleanup(folder.remove)
-        cls.node = processes.participant(os.path.join(folder.path, "stock-1"), "stock-1",
-                                         processes.free_port(), {"standalone": "true"})
-        cls.addClassCleanup(cls.node.kill)
-        cls.node.start()
-        channel = client.channel_to(cls.node.address)
-        cls.addClassCleanup(channel.close)
-        cls.check = channel.unary_unary("/grpc.health.v1.Health/Check")
+        super().setUpClass()
+        cls.check = cls.channel.unary_unary("/grpc.health.v1.Health/Check")
         cls.is_serving()
 
     @classmethod
     def is_serving(cls):
         return cls.check(b"", timeout=client.CALL_SECONDS, wait_for_ready=True) == b"\x08\x01"
 
-    def channel(self):
+    def another_channel(self):
         its = client.channel_to(self.node.address)
         self.addCleanup(its.close)
         return its
 
     def test_of_10_000_watches_1_000_stay_and_the_others_are_told_why(self):
         before = self.node.resident_bytes()
-        channels = [self.channel() for _ in range(CHANNELS)]
+        channels = [self.another_channel() for _ in range(CHANNELS)]
         watches = [channels[i % CHANNELS].unary_stream(WATCH)(b"", timeout=client.CALL_SECONDS)
                    for i in range(STREAMS)]
         open_now, refused = 0, 0
@@ -63,12 +57,12 @@ class StreamsTest(Assertions):
         for watch in watches:
             watch.cancel()
         # Their places are free again.
-        its = self.channel().unary_stream(WATCH)
+        its = self.another_channel().unary_stream(WATCH)
         processes.eventually(lambda: client.failure_of(
             lambda: next(its(b"", timeout=client.CALL_SECONDS))) is None, what="a free place")
 
     def test_reflection_streams_are_bounded_too(self):
-        reflect = self.channel().stream_stream(REFLECT)
+        reflect = self.another_channel().stream_stream(REFLECT)
         never = threading.Event()
         self.addCleanup(never.set)
 

@@ -1,13 +1,10 @@
 """Calls of TwoPhaseCommitService that no coordinator makes, at one node, by hand."""
-import os
-
 from google.protobuf import duration_pb2, timestamp_pb2
 from lockstep.v1 import participant_pb2, two_phase_commit_pb2 as two_phase, value_pb2
 from order_service import plain
 import client
-import processes
 from client import CALL_SECONDS, statement
-from cluster import ANY, Assertions
+from cluster import ANY, NodeTest
 
 TERM = 5
 # The bits of a round that are its number.
@@ -19,20 +16,13 @@ def round_of(number, term=TERM):
     return term << NUMBER_BITS | number
 
 
-class TwoPhaseMisuseTest(Assertions):
+class TwoPhaseMisuseTest(NodeTest):
 
     @classmethod
     def setUpClass(cls):
-        folder = processes.Folder()
-        cls.addClassCleanup(folder.remove)
-        cls.node = processes.participant(os.path.join(folder.path, "stock-1"), "stock-1",
-                                         processes.free_port())
-        cls.addClassCleanup(cls.node.kill)
-        cls.node.start()
-        channel = client.channel_to(cls.node.address)
-        cls.addClassCleanup(channel.close)
-        cls.stub = client.two_phase_stub(channel)
-        cls.local = client.participant_stub(channel)
+        super().setUpClass()
+        cls.stub = client.two_phase_stub(cls.channel)
+        cls.local = client.participant_stub(cls.channel)
         cls.number = 0
         cls.fence(wait_for_ready=True)
         cls.commit_of(cls.prepare("CREATE TABLE t(a)"))
