@@ -6,6 +6,10 @@ from client import on
 from cluster import WireTest
 import processes
 
+CONNECTIONS = 1000
+SLACK_BYTES = 32 << 20
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+GARBAGE = bytes(range(256))
 FEW_FILES = 120  # less would not be enough for the server itself
 
 
@@ -17,6 +21,19 @@ class ConnectionsTest(WireTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.cluster.execute(on("stock", "CREATE TABLE t(a)"))
+
+    def test_connections_that_come_with_garbage_and_go_leave_nothing_behind(self):
+        for server in self.cluster.servers:
+            before, files = server.resident_bytes(), server.open_files()
+            for number in range(CONNECTIONS):
+                with socket.create_connection(("127.0.0.1", server.port)) as connection:
+                    connection.sendall(GARBAGE if number % 2 else PREFACE)
+            # It may have opened a file of its own.
+            processes.eventually(lambda: server.open_files() < files + 10,
+                                 what="closed connections")
+            processes.eventually(lambda: server.resident_bytes() < before + SLACK_BYTES,
+                                 what="the memory of before")
+        self.cluster.execute(on("stock", "SELECT 1"))
 
     def restart(self, server, open_files):
         server.kill()

@@ -107,6 +107,9 @@ class Server:
     def thaw(self):
         self._process.send_signal(signal.SIGCONT)
 
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+
     def open_files_limit(self):
         """How many files it may have open now."""
         with open(f"/proc/{self._process.pid}/limits", encoding="ascii") as limits:
