@@ -160,6 +160,11 @@ Error NothingToPrepare(const NodeIdentity& name) {
   return Invalid("branches", "a Prepare has one branch or more", name);
 }
 
+Error ClockInvalid(int branch, const NodeIdentity& name) {
+  const std::string field = absl::StrCat("branches[", branch, "].clock");
+  return Invalid(field, field + " is not a valid Timestamp: in the years 1 to 9999", name);
+}
+
 Error FromStorage(const absl::Status& status, const std::string& what, const NodeIdentity& name) {
   const std::optional<sqlite::SqliteError> sqlite = sqlite::SqliteError::FromStatus(status);
   if (sqlite) StopIfDamaged(*sqlite);

@@ -33,6 +33,8 @@ Error HasDataOfItsOwn(uint32_t replicas, const NodeIdentity& name);
 
 // A Prepare without branches.
 Error NothingToPrepare(const NodeIdentity& name);
+// A branch of a Prepare whose clock is no time.
+Error ClockInvalid(int branch, const NodeIdentity& name);
 
 // The storage could not do `what`, and nothing has changed. The outcome is left open. Ends the
 // process if the database is damaged.

@@ -75,6 +75,10 @@ void TwoPhaseEdge::Prepare(PrepareRpc call) const {
   if (request.branches().empty()) {
     return FailWithReport(&call, handle_.Report(), NothingToPrepare(handle_.name()));
   }
+  for (int i = 0; i < request.branches_size(); ++i) {
+    if (rpc::IsValid(request.branches(i).clock())) continue;
+    return FailWithReport(&call, handle_.Report(), ClockInvalid(i, handle_.name()));
+  }
   PrepareCall prepare;
   prepare.target = TargetOf(request.mutable_target());
   prepare.round = RoundId::FromValue(request.round());

@@ -149,11 +149,8 @@ Violation ValidateExpireTime(const v1::ExecuteRequest& request) {
   if (request.request_id().empty()) {
     return Invalid({}, "expire_time", "is set without a request_id");
   }
-  // The range of google.protobuf.Timestamp: the years 1 to 9999.
-  const google::protobuf::Timestamp& time = request.expire_time();
-  const bool is_time = time.seconds() >= -62'135'596'800 && time.seconds() <= 253'402'300'799 &&
-                       time.nanos() >= 0 && time.nanos() <= 999'999'999;
-  return is_time ? Violation() : Invalid({}, "expire_time", "is not a valid Timestamp");
+  if (IsValid(request.expire_time())) return std::nullopt;
+  return Invalid({}, "expire_time", "is not a valid Timestamp");
 }
 
 Violation ValidateCounts(const v1::ExecuteRequest& request, const RequestLimits& limits) {
@@ -178,6 +175,11 @@ Violation ValidateCounts(const v1::ExecuteRequest& request, const RequestLimits&
 }
 
 }  // namespace
+
+bool IsValid(const google::protobuf::Timestamp& time) {
+  return time.seconds() >= -62'135'596'800 && time.seconds() <= 253'402'300'799 &&
+         time.nanos() >= 0 && time.nanos() <= 999'999'999;
+}
 
 Violation ValidateStatements(const google::protobuf::RepeatedPtrField<v1::Statement>& statements,
                              std::optional<int> operation, const RequestLimits& limits) {

@@ -34,6 +34,9 @@ struct RequestLimits {
 
 using Violation = std::optional<Error>;
 
+// Whether it is what google.protobuf.Timestamp may be: in the years 1 to 9999.
+bool IsValid(const google::protobuf::Timestamp& time);
+
 // The statements of one operation, or of a request that is no more than statements (`operation`
 // unset). Not how many there are in all.
 Violation ValidateStatements(const google::protobuf::RepeatedPtrField<v1::Statement>& statements,

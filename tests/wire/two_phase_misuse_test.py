@@ -72,7 +72,7 @@ class TwoPhaseMisuseTest(NodeTest):
         return [plain(row.values[0]) for row in response.rows]
 
     def tearDown(self):
-        self.assertTrue(self.node.is_running())
+        self.assertTrue(self.node.is_running(), self.node.log()[-2000:])
         self.assertFalse(self.report().HasField("prepared"))
         self.assertEqual(self.rows(), [])
 
@@ -194,6 +194,18 @@ class TwoPhaseMisuseTest(NodeTest):
                     target=self.target(), round=number, branches=[branch]),
                     timeout=CALL_SECONDS))
                 self.rollback_of(number)
+
+    def test_a_clock_that_is_no_time_is_request_invalid(self):
+        for clock in (timestamp_pb2.Timestamp(seconds=2 ** 63 - 1),
+                      timestamp_pb2.Timestamp(seconds=-2 ** 63),
+                      timestamp_pb2.Timestamp(nanos=-1),
+                      timestamp_pb2.Timestamp(nanos=10 ** 9)):
+            type(self).number += 1
+            request = two_phase.PrepareRequest(
+                target=self.target(), round=round_of(self.number),
+                branches=[two_phase.Branch(), two_phase.Branch(clock=clock)])
+            self.assert_refused(lambda its=request: self.stub.Prepare(its, timeout=CALL_SECONDS),
+                                "INVALID_ARGUMENT", "REQUEST_INVALID", field="branches[1].clock")
 
     def test_a_prepare_without_branches_is_request_invalid(self):
         self.assert_refused(
