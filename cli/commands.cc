@@ -170,8 +170,7 @@ Exit Commands::GetTransaction(const v1::GetTransactionRequest& request) {
   if (exit != Exit::kDone || PrintedAsJson(response)) return exit;
   // An id whose tries were all aborted has no transaction.
   *out_ << (response.transaction_id().empty() ? request.request_id() : response.transaction_id())
-        << " "
-        << ShortName(v1::Outcome_Name(response.outcome()), response.outcome(), "OUTCOME_");
+        << " " << ShortName(v1::Outcome_Name(response.outcome()), response.outcome(), "OUTCOME_");
   if (response.has_decide_time()) *out_ << " at " << Time(response.decide_time());
   *out_ << "\n";
   for (const std::string& database : response.databases()) *out_ << "  " << database << "\n";

@@ -28,8 +28,8 @@ enum class CallKind { kRead, kTransaction };
 Exit ExitOf(const grpc::Status& status, CallKind kind);
 
 // For standard error, with newlines; in JSON one object on one line. If the failure names one of
-// the statements of `source`, so does this by its file and line. `request_id` is that of the request,
-// if it has one.
+// the statements of `source`, so does this by its file and line. `request_id` is that of the
+// request, if it has one.
 std::string Describe(const grpc::Status& status, CallKind kind, Format format,
                      const SourceLines& source = {}, const std::string& request_id = {});
 
