@@ -9,7 +9,7 @@ from interposer import Gate
 QUEUE = 500
 REFUSED = 5000
 STATEMENT_BYTES = 10_000
-SLACK_BYTES = 48 << 20
+SLACK_BYTES = 24 << 20
 
 
 class FullQueueTest(WireTest):
