@@ -14,7 +14,6 @@
 #include "common/rpc/runtime.h"
 #include "common/rpc/server.h"
 #include "common/rpc/signal_waiter.h"
-#include "common/sqlite/connection.h"
 #include "participant/participant.h"
 #include "participant/participant_service.h"
 #include "participant/settings.h"
@@ -78,7 +77,6 @@ void Serve(const ParticipantHandle& handle, rpc::Server* server, rpc::SignalWait
 int Run(const Settings& settings, rpc::SignalWaiter* signals) {
   const SystemClock clock;
   const absl::Duration start = clock.MonotonicNow();
-  sqlite::SetProcessHeapLimit(settings.sqlite_heap_bytes);
   auto participant = Participant::Start(settings.options, &clock);
   if (!participant.ok()) return Refuse("cannot start", participant.status());
   const absl::Duration opened = clock.MonotonicNow();

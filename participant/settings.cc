@@ -24,9 +24,6 @@ void DeclareLimits(Settings* settings, config::Schema* schema) {
                    "the largest result of a transaction or query");
   schema->ByteSize("max_changed_bytes", &execution.max_changed_bytes, kMiB, 64 * kGiB,
                    "changed pages of one transaction, which stay in memory until it ends");
-  schema->ByteSize(
-      "max_working_bytes", &execution.max_working_bytes, kMiB, 1024 * kGiB,
-      "memory that a statement may take beside changed pages, to sort, group and join");
   schema->Duration("statement_budget", &execution.statement_budget, absl::Milliseconds(1),
                    absl::Hours(1), "how long one statement of a transaction may run");
   schema->Duration("query_budget", &settings->options.query_budget, absl::Milliseconds(1),
@@ -37,8 +34,11 @@ void DeclareLimits(Settings* settings, config::Schema* schema) {
                    absl::Hours(1), "the longest timeout that a call may ask for");
   schema->ByteSize("statement_cache_bytes", &execution.statement_cache_bytes, 0, kGiB,
                    "prepared statements that a connection keeps");
-  schema->ByteSize("sqlite_heap_bytes", &settings->sqlite_heap_bytes, 0, 1024 * kGiB,
-                   "all memory that SQLite may take; 0: no limit");
+  schema->ByteSize("max_statement_memory", &execution.max_statement_memory, kMiB, 64 * kGiB,
+                   "memory of one statement beside the pages that it changes");
+  schema->ByteSize(
+      "sqlite_heap_bytes", &execution.sqlite_heap_bytes, 0, 1024 * kGiB,
+      "memory of all of SQLite above which statements of clients get none; 0: no limit");
 }
 
 void DeclareRounds(Settings* settings, config::Schema* schema) {

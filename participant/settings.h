@@ -28,7 +28,6 @@ struct Settings {
   int64_t value_bytes;
   int64_t round_bytes;
   int64_t answer_bytes;
-  int64_t sqlite_heap_bytes = 0;
   int queue_places;
 };
 

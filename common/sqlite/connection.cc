@@ -131,6 +131,8 @@ int64_t Connection::cache_used() const {
   return static_cast<uint32_t>(current);
 }
 
+bool Connection::read_only() const { return sqlite3_db_readonly(db_, "main") == 1; }
+
 bool Connection::has_deferred_foreign_key_violation() const {
   int current = 0;
   int highest = 0;
@@ -166,9 +168,5 @@ absl::Status Connection::FileControl(int operation, void* argument) {
   if (rc == SQLITE_OK) return absl::OkStatus();
   return absl::InternalError(absl::StrCat("file control ", operation, " failed with ", rc));
 }
-
-int64_t MemoryUsed() { return sqlite3_memory_used(); }
-
-void SetProcessHeapLimit(int64_t bytes) { sqlite3_hard_heap_limit64(bytes); }
 
 }  // namespace lockstep::sqlite

@@ -90,6 +90,7 @@ class Connection {
   void set_last_insert_rowid(int64_t rowid);
   // Bytes of the page cache, with everything changed and not yet written; modulo 4 GiB.
   int64_t cache_used() const;
+  bool read_only() const;
   // Whether a COMMIT would fail for a deferred foreign key.
   bool has_deferred_foreign_key_violation() const;
 
@@ -124,13 +125,6 @@ class Connection {
 
   sqlite3* const db_;
 };
-
-// Bytes that all of SQLite in this process takes now. Any thread.
-int64_t MemoryUsed();
-
-// Bytes that all of SQLite in this process may take; more fails with kNoMemory. Any thread; 0: no
-// limit.
-void SetProcessHeapLimit(int64_t bytes);
 
 }  // namespace lockstep::sqlite
 

@@ -124,6 +124,11 @@ ExecutedBranch BranchExecutor::Execute(const Branch& branch, ExecutionMode mode,
     executed.vote.kind = VoteKind::kYes;
   } else {
     executed.transaction_lost = !RollBack();
+    // A statement that was ended may take along what SQLite knows of the schema: to read it again
+    // is not to be part of anybody's time.
+    if (runner_.watchdog().Verdict() != nullptr && !LookAtSchema().ok()) {
+      executed.transaction_lost = true;
+    }
     TellFailure(branch, *failure, &executed.vote);
   }
   executed.vote.execution_time = clock_->MonotonicNow() - start;
@@ -215,7 +220,7 @@ FailurePtr BranchExecutor::CheckAfterStatement() {
     return FailureOf({sqlite::kNoMemory, sqlite::kNoMemory, "out of memory in the digest"},
                      Phase::kStep);
   }
-  return runner_.watchdog().CheckMemory();
+  return runner_.watchdog().CheckEnd();
 }
 
 FailurePtr BranchExecutor::NoteSchemaChange(std::string_view sql) {

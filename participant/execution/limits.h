@@ -17,10 +17,12 @@ struct ExecutionLimits {
   // What a branch may add to the page cache: everything that it changes stays there until COMMIT.
   // Pages that it only reads count as well, up to SQLite's cache_size. Below 4 GiB.
   int64_t max_changed_bytes = int64_t{256} << 20;
-  // What a statement may take beside changed pages, to sort, group and join: that is in memory too.
-  // SQLite tells it of the whole process only, so what grows beside a statement counts as its own:
-  // far above what ordinary statements take.
-  int64_t max_working_bytes = int64_t{512} << 20;
+  // What one statement may take of memory beside the pages that it changes: sorters, tables that it
+  // makes for itself, values under way. All readers and the writer at once stay below the next.
+  int64_t max_statement_memory = int64_t{128} << 20;
+  // Of all of SQLite in the process: while it has more, statements of clients get none. What is
+  // promised needs memory too, and gets it. 0: no limit.
+  int64_t sqlite_heap_bytes = int64_t{1} << 30;
   absl::Duration statement_budget = absl::Seconds(5);
   int64_t statement_cache_bytes = int64_t{16} << 20;
 };

@@ -110,7 +110,8 @@ FailurePtr QueryRunner::RunSelect(const Statement& statement, StatementResult* r
                        "a query is one SELECT; other statements go through Execute");
   }
   int64_t bytes_left = max_result_bytes_;
-  return runner_.Run(cached, statement, true, &bytes_left, result);
+  failure = runner_.Run(cached, statement, true, &bytes_left, result);
+  return failure != nullptr ? std::move(failure) : runner_.watchdog().CheckEnd();
 }
 
 FailurePtr QueryRunner::CheckTableExists(const std::string& table) {

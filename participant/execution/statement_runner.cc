@@ -87,6 +87,8 @@ void StatementRunner::Locate(Error* error) const {
 }
 
 sqlite::CachedStatement* StatementRunner::Find(std::string_view sql, FailurePtr* failure) {
+  *failure = watchdog_.StartStatement();
+  if (*failure != nullptr) return nullptr;
   sqlite::CachedStatement* cached = cache_.Find(sql);
   if (cached != nullptr) [[likely]] {
     return cached;
@@ -99,7 +101,7 @@ FailurePtr StatementRunner::Prepare(std::string_view sql, sqlite::CachedStatemen
   if (FailurePtr failure = CheckStatementText(sql, max_sql_bytes())) return failure;
   sandbox_.Arm(TagsOfText(sql));
   sqlite::Statement statement;
-  const int rc = connection_->Prepare(sql, &statement);
+  const int rc = PrepareWatched(sql, &statement);
   sandbox_.Disarm();
   if (rc != sqlite::kOk) return WhyFailed(connection_->LastError(), false);
   if (statement.has_second_statement() || statement.empty()) {
@@ -110,14 +112,18 @@ FailurePtr StatementRunner::Prepare(std::string_view sql, sqlite::CachedStatemen
   return nullptr;
 }
 
+int StatementRunner::PrepareWatched(std::string_view sql, sqlite::Statement* statement) {
+  const WatchedCall call(&watchdog_);
+  return connection_->Prepare(sql, statement);
+}
+
 FailurePtr StatementRunner::WhyFailed(sqlite::SqliteError error, bool was_prepared) const {
   if (sandbox_.refused()) return sandbox_.Refusal();
-  if (error.code == sqlite::kInterrupt) {
-    if (FailurePtr verdict = watchdog_.Verdict()) {
-      verdict->sqlite_code = error.code;
-      verdict->sqlite_extended_code = error.extended_code;
-      return verdict;
-    }
+  if (FailurePtr verdict = watchdog_.Verdict()) {
+    StopIfDamaged(error);
+    verdict->sqlite_code = error.code;
+    verdict->sqlite_extended_code = error.extended_code;
+    return verdict;
   }
   FailurePtr failure = FailureOf(error, was_prepared ? Phase::kStep : Phase::kPrepare);
   if (error.code == sqlite::kTooBig) {
@@ -190,10 +196,11 @@ FailurePtr StatementRunner::Run(sqlite::CachedStatement* cached, const Statement
                                 bool want_rows, int64_t* bytes_left, StatementResult* result) {
   FailurePtr failure = Bind(cached, statement);
   if (failure != nullptr) return failure;
-  failure = watchdog_.StartStatement();
-  if (failure != nullptr) return failure;
   sandbox_.Arm(cached->tags);
-  failure = StepToEnd(&cached->statement, want_rows, bytes_left, result);
+  {
+    const WatchedCall call(&watchdog_);
+    failure = StepToEnd(&cached->statement, want_rows, bytes_left, result);
+  }
   sandbox_.Disarm();
   cached->statement.Reset();
   return failure;
@@ -205,6 +212,7 @@ FailurePtr StatementRunner::ReadRows(std::string_view sql,
   sqlite::CachedStatement* cached = Find(sql, &failure);
   if (cached == nullptr) return failure;
   sandbox_.Arm(cached->tags);
+  const WatchedCall call(&watchdog_);
   sqlite::StepResult stepped;
   while ((stepped = cached->statement.Step()) == sqlite::StepResult::kRow) use(cached->statement);
   if (stepped == sqlite::StepResult::kFailed) failure = WhyFailed(cached->statement.error(), true);

@@ -35,8 +35,8 @@ class StatementRunner {
   // Restricts the connection and sets the hooks. Call it first, once.
   absl::Status Install();
 
-  // Prepares the statement, or finds it prepared. Null tells by *failure why not. What it returns
-  // lives until the next call or ForgetStatements.
+  // Starts the statement's time, and prepares it or finds it prepared. Null tells by *failure why
+  // not. What it returns lives until the next call or ForgetStatements.
   sqlite::CachedStatement* Find(std::string_view sql, FailurePtr* failure);
   // Runs it to its end and resets it. Rows go into *result if want_rows; *bytes_left is what they
   // may take and becomes less. On a failure *result is void.
@@ -57,6 +57,7 @@ class StatementRunner {
 
  private:
   FailurePtr Prepare(std::string_view sql, sqlite::CachedStatement** cached);
+  int PrepareWatched(std::string_view sql, sqlite::Statement* statement);
   FailurePtr Bind(sqlite::CachedStatement* cached, const Statement& statement);
   FailurePtr BindNamed(sqlite::CachedStatement* cached, const Statement& statement);
   FailurePtr BindOne(sqlite::CachedStatement* cached, int index, const Value& value);

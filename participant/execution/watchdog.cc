@@ -5,6 +5,27 @@
 #include "absl/strings/str_cat.h"
 
 namespace lockstep::participant {
+namespace {
+
+// Allocated bytes after which the clock is looked at: to prepare takes time, and asks for nothing
+// else; a call of a function on megabytes is one step.
+constexpr int64_t kBytesPerLook = 64 << 10;
+
+FailurePtr MemoryFailure(const char* what, int64_t limit, const char* setting) {
+  return MakeFailure(Reason::kLimitExceeded,
+                     absl::StrCat("the statement needs more memory than ", what, " ", limit,
+                                  " bytes (", setting, " of the node)"));
+}
+
+}  // namespace
+
+Watchdog::Watchdog(sqlite::Connection* connection, const Clock* clock,
+                   const ExecutionLimits& limits)
+    : connection_(connection),
+      clock_(clock),
+      limits_(limits),
+      most_growth_(limits.max_statement_memory +
+                   (connection->read_only() ? 0 : limits.max_changed_bytes)) {}
 
 void Watchdog::Watch(absl::Duration now, absl::Duration deadline) {
   watching_ = true;
@@ -23,7 +44,6 @@ void Watchdog::WatchNothing() {
 
 FailurePtr Watchdog::StartStatement() {
   if (!watching_) return nullptr;
-  memory_at_start_ = sqlite::MemoryUsed();
   if (first_statement_) {
     first_statement_ = false;  // its time started with Watch
   } else {
@@ -40,30 +60,42 @@ bool Watchdog::MemoryIsOver() const {
   return connection_->cache_used() - cache_at_start_ > limits_.max_changed_bytes;
 }
 
-bool Watchdog::WorkingMemoryIsOver() const {
-  return sqlite::MemoryUsed() - memory_at_start_ >
-         limits_.max_changed_bytes + limits_.max_working_bytes;
-}
-
-FailurePtr Watchdog::CheckMemory() {
-  if (!watching_ || !MemoryIsOver()) return nullptr;
-  reached_ = Reached::kMemory;
+FailurePtr Watchdog::CheckEnd() {
+  if (watching_ && HasTime() && MemoryIsOver()) reached_ = Reached::kChangedBytes;
   return Verdict();
 }
 
-bool Watchdog::OnProgress() {
+bool Watchdog::HasTime() {
   if (!watching_) return true;
   const absl::Duration now = clock_->MonotonicNow();
   if (now >= deadline_) {
     reached_ = Reached::kDeadline;
   } else if (now >= statement_deadline_) {
     reached_ = Reached::kStatementBudget;
-  } else if (MemoryIsOver()) {
-    reached_ = Reached::kMemory;
-  } else if (WorkingMemoryIsOver()) {
-    reached_ = Reached::kWorkingMemory;
   }
   return reached_ == Reached::kNothing;
+}
+
+bool Watchdog::OnProgress() { return !in_call_ || CheckEnd() == nullptr; }
+
+bool Watchdog::OnAllocation(const sqlite::Allocation& allocation) {
+  if (!watching_) return true;
+  if (allocation.stack_bytes > kStackBytes) {
+    reached_ = Reached::kStack;
+    return false;
+  }
+  if (allocation.growth > most_growth_) {
+    reached_ = Reached::kStatementMemory;
+    return false;
+  }
+  if (limits_.sqlite_heap_bytes != 0 && allocation.process_bytes > limits_.sqlite_heap_bytes) {
+    reached_ = Reached::kProcessMemory;
+    return false;
+  }
+  unlooked_bytes_ += allocation.bytes;
+  if (unlooked_bytes_ < kBytesPerLook) return true;
+  unlooked_bytes_ = 0;
+  return HasTime();
 }
 
 FailurePtr Watchdog::Verdict() const {
@@ -79,17 +111,22 @@ FailurePtr Watchdog::Verdict() const {
     case Reached::kDeadline:
       return MakeFailure(Reason::kTimeout,
                          "the time that was left ended before the last statement");
-    case Reached::kMemory:
+    case Reached::kStatementMemory:
+      return MemoryFailure("one may take,", most_growth_,
+                           connection_->read_only() ? "max_statement_memory"
+                                                    : "max_statement_memory and max_changed_bytes");
+    case Reached::kProcessMemory:
+      return MemoryFailure("is left: all statements together may take", limits_.sqlite_heap_bytes,
+                           "sqlite_heap_bytes");
+    case Reached::kStack:
+      return MakeFailure(Reason::kLimitExceeded,
+                         "views, triggers, cascades or subqueries are nested too deeply in one "
+                         "another; make the chain of them shorter");
+    case Reached::kChangedBytes:
       return MakeFailure(Reason::kLimitExceeded,
                          absl::StrCat("the changed pages exceed ", limits_.max_changed_bytes,
                                       " bytes, the limit of a transaction (max_changed_bytes of "
                                       "the node); split it"));
-    case Reached::kWorkingMemory:
-      return MakeFailure(
-          Reason::kLimitExceeded,
-          absl::StrCat("the statement takes more than ", limits_.max_working_bytes,
-                       " bytes of memory to sort, group and join (max_working_bytes of the node); "
-                       "let it see fewer rows, or add an index"));
   }
   return nullptr;
 }
