@@ -4,6 +4,9 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+
+#include "common/sqlite/value_view.h"
 
 struct sqlite3_context;
 struct sqlite3_value;
@@ -20,9 +23,19 @@ class FunctionCall {
   int count() const { return count_; }
   // Converted as CAST does. Requires index < count().
   int64_t Int(int index) const;
+  ValueType Type(int index) const;
+  // The value as text; data() is null for NULL and without memory. Lives as long as the call, or
+  // until another form of the same argument is asked for.
+  std::string_view Text(int index) const;
+  // Requires a blob.
+  std::string_view Blob(int index) const;
 
   void Return(int64_t value);
   void ReturnBlob(const std::string& bytes);
+  void ReturnText(std::string_view text);
+  void ReturnArgument(int index);
+  // The statement fails with kError.
+  void Fail(const std::string& message);
   // The statement fails with kTooBig.
   void FailTooBig();
   // What a value may have, in bytes.
@@ -39,6 +52,8 @@ class ScalarFunction {
  public:
   virtual ~ScalarFunction() = default;
   virtual void Call(FunctionCall& call) = 0;
+  // Whether the arguments alone decide the result, so that indexes may use it.
+  virtual bool deterministic() const { return false; }
 };
 
 }  // namespace lockstep::sqlite

@@ -53,10 +53,12 @@ StatementRunner::StatementRunner(sqlite::Connection* connection, const Clock* cl
       name_(std::move(name)),
       limits_(limits),
       watchdog_(connection, clock, limits),
+      functions_(connection, &watchdog_),
       cache_(limits.statement_cache_bytes) {}
 
 StatementRunner::~StatementRunner() {
   cache_.Clear();
+  functions_.Remove();
   connection_->SetAuthorizer(nullptr);
   connection_->SetProgressHandler(nullptr, 0);
 }
@@ -64,6 +66,7 @@ StatementRunner::~StatementRunner() {
 absl::Status StatementRunner::Install() {
   if (absl::Status status = Sandbox::Restrict(connection_, limits_); !status.ok()) return status;
   if (absl::Status status = sandbox_.FindForeignTables(connection_); !status.ok()) return status;
+  if (absl::Status status = functions_.Install(); !status.ok()) return status;
   connection_->SetAuthorizer(&sandbox_);
   connection_->SetProgressHandler(&watchdog_, Watchdog::kEverySteps);
   return absl::OkStatus();

@@ -11,6 +11,7 @@
 #include "common/sqlite/connection.h"
 #include "common/sqlite/statement_cache.h"
 #include "common/value.h"
+#include "participant/execution/bounded_functions.h"
 #include "participant/execution/failure.h"
 #include "participant/execution/limits.h"
 #include "participant/execution/sandbox.h"
@@ -74,6 +75,7 @@ class StatementRunner {
   const ExecutionLimits limits_;
   Sandbox sandbox_;
   Watchdog watchdog_;
+  BoundedFunctions functions_;
   sqlite::StatementCache cache_;
   bool limited_ = true;
 };

@@ -7,8 +7,8 @@
 namespace lockstep::participant {
 namespace {
 
-// Allocated bytes after which the clock is looked at: to prepare takes time, and asks for nothing
-// else; a call of a function on megabytes is one step.
+// Bytes, allocated or gone through, after which the clock is looked at: to prepare takes time, and
+// asks for nothing else; a call of a function on megabytes is one step.
 constexpr int64_t kBytesPerLook = 64 << 10;
 
 FailurePtr MemoryFailure(const char* what, int64_t limit, const char* setting) {
@@ -92,7 +92,12 @@ bool Watchdog::OnAllocation(const sqlite::Allocation& allocation) {
     reached_ = Reached::kProcessMemory;
     return false;
   }
-  unlooked_bytes_ += allocation.bytes;
+  return Spend(allocation.bytes);
+}
+
+bool Watchdog::Spend(int64_t bytes) {
+  if (!in_call_) return true;
+  unlooked_bytes_ += bytes;
   if (unlooked_bytes_ < kBytesPerLook) return true;
   unlooked_bytes_ = 0;
   return HasTime();

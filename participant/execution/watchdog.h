@@ -43,8 +43,9 @@ class Watchdog final : public sqlite::ProgressHandler, public sqlite::Allocation
 
   bool OnProgress() override;
   bool OnAllocation(const sqlite::Allocation& allocation) override;
-  // For work that SQLite does not interrupt: false when the time is over.
-  bool HasTime();
+  // For work that SQLite does not interrupt: false when the time is over. Looks at the clock after
+  // so many bytes.
+  bool Spend(int64_t bytes);
 
  private:
   friend class WatchedCall;
@@ -58,6 +59,7 @@ class Watchdog final : public sqlite::ProgressHandler, public sqlite::Allocation
     kStack
   };
 
+  bool HasTime();
   bool MemoryIsOver() const;
 
   sqlite::Connection* const connection_;
@@ -73,7 +75,7 @@ class Watchdog final : public sqlite::ProgressHandler, public sqlite::Allocation
   absl::Duration deadline_;
   absl::Duration statement_deadline_;
   int64_t cache_at_start_ = 0;
-  int64_t unlooked_bytes_ = 0;  // allocated since it looked at the clock
+  int64_t unlooked_bytes_ = 0;  // allocated or spent since it looked at the clock
 };
 
 // Stands around a call of SQLite that works for a client.
