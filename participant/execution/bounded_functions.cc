@@ -2,7 +2,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace lockstep::participant {
 namespace {
@@ -28,19 +27,15 @@ std::string_view BytesOf(FunctionCall& call, int index) {
   return call.Type(index) == ValueType::kBlob ? call.Blob(index) : call.Text(index);
 }
 
-// Characters of SQLite, which end at a NUL; what is not UTF-8 is cut somehow, as SQLite does.
-std::vector<std::string_view> CharactersOf(std::string_view text) {
-  std::vector<std::string_view> characters;
-  text = text.substr(0, text.find('\0'));
-  while (!text.empty()) {
-    size_t length = 1;
-    if (static_cast<unsigned char>(text[0]) >= 0xc0) {
-      while (length < text.size() && Continues(text[length])) ++length;
-    }
-    characters.push_back(text.substr(0, length));
-    text.remove_prefix(length);
+// Takes the first character off: what is not UTF-8 is cut somehow, as SQLite does.
+std::string_view TakeCharacter(std::string_view* text) {
+  size_t length = 1;
+  if (static_cast<unsigned char>((*text)[0]) >= 0xc0) {
+    while (length < text->size() && Continues((*text)[length])) ++length;
   }
-  return characters;
+  const std::string_view character = text->substr(0, length);
+  text->remove_prefix(length);
+  return character;
 }
 
 }  // namespace
@@ -91,11 +86,12 @@ void BoundedFunctions::Trim::Call(FunctionCall& call) {
   std::string_view set = " ";
   if (call.count() == 2) set = call.Text(1);
   if (set.data() == nullptr) return;
-  const std::vector<std::string_view> characters = CharactersOf(set);
+  set = set.substr(0, set.find('\0'));  // where it ends for SQLite
   bool in_time = true;
   // The length of the first character of the set that is at the end where it cuts; 0: none.
   const auto find = [&](bool left) -> size_t {
-    for (const std::string_view character : characters) {
+    for (std::string_view rest = set; !rest.empty();) {
+      const std::string_view character = TakeCharacter(&rest);
       in_time = watchdog_->Spend(std::ssize(character));
       if (!in_time) return 0;
       if (character.size() > text.size()) continue;

@@ -1,4 +1,5 @@
 """Each limit of the API is a setting, and is refused by its name before anything is durable."""
+from concurrent import futures
 import itertools
 
 from google.protobuf import duration_pb2
@@ -10,6 +11,8 @@ from cluster import WireTest
 from interposer import Gate
 
 ENDLESS = "WITH RECURSIVE r(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r"
+LARGE_SORT = ("WITH RECURSIVE r(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM r LIMIT 3000)"
+              " SELECT length(b) FROM (SELECT n, zeroblob(8000000) AS b FROM r ORDER BY b, n)")
 FILL = ("WITH RECURSIVE r(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM r LIMIT 64)"
         " INSERT INTO big SELECT zeroblob(100000) FROM r")
 
@@ -25,7 +28,7 @@ class LimitTest(WireTest):
         # Lower ones than the coordinator's, where both have one, would refuse what it lets through.
         "node_settings": {"max_result_rows": 10, "max_result_bytes": "64KiB",
                           "statement_budget": "300ms", "query_budget": "300ms",
-                          "max_changed_bytes": "1MiB"},
+                          "max_changed_bytes": "1MiB", "max_statement_memory": "32MiB"},
     }
 
     @classmethod
@@ -97,6 +100,54 @@ class LimitTest(WireTest):
     def test_a_value_that_a_statement_makes_is_bounded_too(self):
         self.exceeds("max_value_bytes", 8 << 20, "too big", on("bank", "DELETE FROM t"),
                      on("stock", "INSERT INTO t VALUES (zeroblob(1000000000))"), outcome="ABORTED")
+
+    def test_max_statement_memory(self):
+        self.cluster.execute(on("bank", "DELETE FROM t"))
+        self.exceeds("max_statement_memory", 33 << 20, "more memory", on("bank", "DELETE FROM t"),
+                     on("stock", LARGE_SORT), outcome="ABORTED")
+        failure = self.assert_refused(lambda: self.cluster.query("bank", LARGE_SORT),
+                                      "RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
+        for part in ("max_statement_memory", str(32 << 20)):
+            self.assertIn(part, failure.message)
+
+    def test_parallel_sorts_of_large_values_do_not_take_a_node_to_gigabytes(self):
+        with futures.ThreadPoolExecutor(8) as clients:
+            calls = [clients.submit(client.failure_of,
+                                    lambda: self.cluster.query("bank", LARGE_SORT))
+                     for _ in range(16)]
+            for call in calls:
+                self.assertEqual(call.result().reason, "LIMIT_EXCEEDED")
+        self.assertLess(self.cluster.nodes["bank-1"].peak_resident_bytes(), 512 << 20)
+
+    def test_views_in_views_are_refused_and_the_node_lives(self):
+        self.cluster.execute(on("bank", "CREATE VIEW nv0 AS SELECT 1 AS a"))
+        # A transaction has at most 5 statements: what is deep is made by one that doubles it.
+        for i in range(1, 41):
+            self.cluster.execute(on("bank", *[
+                f"CREATE VIEW nv{i} AS SELECT x.a FROM nv{i - 1} x, nv{i - 1} y"]))
+        for call in (lambda: self.cluster.query("bank", "SELECT * FROM nv40"),
+                     lambda: self.cluster.execute(on("bank", "DELETE FROM t",
+                                                     "INSERT INTO t SELECT a FROM nv40"))):
+            failure = client.failure_of(call)
+            self.assertIn(failure.reason, ("LIMIT_EXCEEDED", "STATEMENT_TOO_LONG_RUNNING"))
+        self.cluster.execute(on("bank", "DELETE FROM t"))
+
+    def test_a_function_on_large_values_ends_with_the_budget(self):
+        for sql in ("SELECT instr(zeroblob(4000000), zeroblob(2000000) || x'01')",
+                    "SELECT trim(hex(zeroblob(1000000)),"
+                    " replace(hex(zeroblob(1000000)), '0', '1') || '0')"):
+            self.assert_refused(lambda its=sql: self.cluster.execute(on("bank", its)),
+                                "DEADLINE_EXCEEDED", "STATEMENT_TOO_LONG_RUNNING",
+                                outcome="ABORTED")
+
+    def test_a_match_that_outlasts_the_budget_is_not_committed(self):
+        like = "SELECT replace(hex(zeroblob(4000000)), '0', 'a') LIKE ?"
+        failure = client.failure_of(lambda: self.cluster.execute(
+            on("bank", "DELETE FROM t", statement(like, "%" + "a" * 98 + "b"))))
+        self.assertEqual(failure.reason, "STATEMENT_TOO_LONG_RUNNING")
+        self.assert_refused(lambda: self.cluster.execute(
+            on("bank", statement(like, "%" + "a" * 100))), "INVALID_ARGUMENT", "SQL_INVALID",
+            outcome="ABORTED")
 
     def test_query_budget(self):
         failure = self.assert_refused(lambda: self.cluster.query("bank", ENDLESS),

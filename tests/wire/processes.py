@@ -117,11 +117,17 @@ class Server:
                         if line.startswith("Max open files"))
 
     def resident_bytes(self):
+        return self._memory("VmRSS:")
+
+    def peak_resident_bytes(self):
+        return self._memory("VmHWM:")
+
+    def _memory(self, what):
         with open(f"/proc/{self._process.pid}/status", encoding="ascii") as status:
             for line in status:
-                if line.startswith("VmRSS:"):
+                if line.startswith(what):
                     return int(line.split()[1]) * 1024
-        raise AssertionError("a process without VmRSS")
+        raise AssertionError(f"a process without {what}")
 
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
