@@ -12,7 +12,6 @@ namespace lockstep::participant {
 namespace {
 
 Reason ReasonOf(const sqlite::SqliteError& error) {
-  if (error.extended_code == sqlite::kCorruptVirtualTable) return Reason::kSqlInvalid;
   // SQLite's own refusal of functions in views and triggers, without a code of its own.
   if (absl::StartsWith(error.message, "unsafe use of")) return Reason::kStatementNotAllowed;
   switch (error.code) {
@@ -64,6 +63,22 @@ std::string WithoutValues(const std::string& message) {
   return message;
 }
 
+void AddCodes(const sqlite::SqliteError& error, Error* failure) {
+  failure->sqlite_code = error.code;
+  failure->sqlite_extended_code = error.extended_code;
+}
+
+// SQLite's words for it are those of a damaged file, which this is not.
+FailurePtr VirtualTableFailure(const sqlite::SqliteError& error) {
+  FailurePtr failure = MakeFailure(
+      Reason::kSqlInvalid,
+      "the content of a virtual table does not agree with its index, as after a 'delete' of a row "
+      "that was not indexed so; the database is not damaged, and the table's command 'rebuild' "
+      "makes the index anew");
+  AddCodes(error, failure.get());
+  return failure;
+}
+
 }  // namespace
 
 FailurePtr MakeFailure(Reason reason, const std::string& message) {
@@ -98,12 +113,12 @@ void StopIfDamaged(const sqlite::SqliteError& error) {
 
 FailurePtr FailureOf(const sqlite::SqliteError& error, Phase phase) {
   StopIfDamaged(error);
+  if (error.extended_code == sqlite::kCorruptVirtualTable) return VirtualTableFailure(error);
   const bool may_quote_values = phase == Phase::kStep && ReasonOf(error) == Reason::kSqlInvalid;
   FailurePtr failure = MakeFailure(
       ReasonOf(error), absl::StrCat(may_quote_values ? WithoutValues(error.message) : error.message,
                                     AdviceFor(error)));
-  failure->sqlite_code = error.code;
-  failure->sqlite_extended_code = error.extended_code;
+  AddCodes(error, failure.get());
   return failure;
 }
 

@@ -130,6 +130,18 @@ FailurePtr CheckReferences(const std::vector<SqlToken>& tokens) {
   return nullptr;
 }
 
+// Such a table can be made, but nothing can be read from it or written to it.
+FailurePtr CheckContent(const std::vector<SqlToken>& tokens) {
+  if (tokens.size() < 2 || !tokens[0].Is("CREATE") || !tokens[1].Is("VIRTUAL")) return nullptr;
+  for (size_t i = 4; i < tokens.size(); ++i) {
+    if (tokens[i - 2].Is("CONTENT") && IsPunctuation(tokens[i - 1], '=') &&
+        IsLockstepName(tokens[i].Name())) {
+      return NotAllowed("this content of a virtual table", "it is one of Lockstep's own tables");
+    }
+  }
+  return nullptr;
+}
+
 FailurePtr CheckBytes(std::string_view sql, int64_t max_bytes) {
   if (static_cast<int64_t>(sql.size()) > max_bytes) {
     return MakeFailure(Reason::kLimitExceeded,
@@ -184,6 +196,7 @@ FailurePtr CheckStatementText(std::string_view sql, int64_t max_bytes) {
   if (FailurePtr failure = CheckFirstWord(tokens)) return failure;
   if (FailurePtr failure = CheckRollbackClauses(tokens)) return failure;
   if (FailurePtr failure = CheckReferences(tokens)) return failure;
+  if (FailurePtr failure = CheckContent(tokens)) return failure;
   return CheckRename(tokens);
 }
 

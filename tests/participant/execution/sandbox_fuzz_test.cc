@@ -144,14 +144,13 @@ TEST(SandboxFuzzTest, OfTheStatementsThatAreMutatedTheseAreTaken) {
     if (database.Run(sql).vote.kind == VoteKind::kYes)
       taken.emplace_back(std::string_view(sql).substr(0, 20));
   }
-  EXPECT_THAT(taken,
-              testing::ElementsAre(
-                  "SELECT a, count(*) F", "INSERT OR IGNORE INT", "INSERT INTO t(id, a)",
-                  "REPLACE INTO t(id, b", "WITH RECURSIVE n(i) ", "CREATE UNIQUE INDEX ",
-                  "CREATE VIEW w AS SEL", "CREATE TRIGGER h INS", "CREATE VIRTUAL TABLE",
-                  "CREATE VIRTUAL TABLE", "CREATE TRIGGER k AFT", "CREATE TABLE j(a CHE",
-                  "CREATE VIEW z AS SEL", "INSERT INTO f0(f0) V", "SELECT * FROM f0 WHE",
-                  "ALTER TABLE t ADD CO", "DROP VIEW y", "REINDEX t", "UPDATE sqlite_sequen"));
+  EXPECT_THAT(taken, testing::ElementsAre(
+                         "SELECT a, count(*) F", "INSERT OR IGNORE INT", "INSERT INTO t(id, a)",
+                         "REPLACE INTO t(id, b", "WITH RECURSIVE n(i) ", "CREATE UNIQUE INDEX ",
+                         "CREATE VIEW w AS SEL", "CREATE TRIGGER h INS", "CREATE VIRTUAL TABLE",
+                         "CREATE TRIGGER k AFT", "CREATE TABLE j(a CHE", "CREATE VIEW z AS SEL",
+                         "INSERT INTO f0(f0) V", "SELECT * FROM f0 WHE", "ALTER TABLE t ADD CO",
+                         "DROP VIEW y", "REINDEX t", "UPDATE sqlite_sequen"));
 }
 
 TEST(SandboxFuzzTest, NoStatementReachesWhatIsNotItsOwn) {

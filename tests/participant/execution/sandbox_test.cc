@@ -201,14 +201,24 @@ TEST_F(SandboxTest, LockstepsOwnTablesAreNotReachedAroundCorners) {
        {"CREATE VIEW v AS SELECT * FROM lockstep_state",
         "CREATE TRIGGER g AFTER INSERT ON counted BEGIN "
         "UPDATE lockstep_state SET round = 9; END",
-        "CREATE VIRTUAL TABLE f USING fts5(round, content='lockstep_state')",
         "CREATE TABLE child(r REFERENCES lockstep_state(id) ON DELETE CASCADE)"}) {
     database_.Run(sql);
   }
+  database_.Exec("CREATE VIRTUAL TABLE f USING fts5(round, content='lockstep_state')");
   ExpectRefused("INSERT INTO counted(a) VALUES('x')");
   ExpectRefused("SELECT * FROM v");
   ExpectRefused("SELECT * FROM f");
   ExpectRefused("INSERT INTO f(f) VALUES('rebuild')");
+}
+
+TEST_F(SandboxTest, AFullTextIndexOfLockstepsOwnTablesIsNotMade) {
+  for (const char* sql :
+       {"CREATE VIRTUAL TABLE fx USING fts5(a, content='lockstep_state')",
+        "CREATE VIRTUAL TABLE IF NOT EXISTS fx USING fts5(a, Content = \"LOCKSTEP_STATE\")",
+        "CREATE VIRTUAL TABLE fx USING fts5(a, content/**/=[lockstep_state], prefix='2')"}) {
+    ExpectRefused(sql);
+  }
+  ExpectAllowed("CREATE VIRTUAL TABLE fx USING fts5(content, x, content='t', content_rowid='id')");
 }
 
 // The owner's UPDATE would fail with "foreign key mismatch", and with it every round.
@@ -346,6 +356,8 @@ TEST_F(SandboxTest, AnIndexThatDoesNotFitAClientsOwnContentIsTheStatementsFault)
       database_.Execute("INSERT INTO f(f, rank) VALUES('integrity-check', 1)");
   EXPECT_NO(executed, Reason::kSqlInvalid);
   EXPECT_EQ(executed.vote.error->sqlite_extended_code, sqlite::kCorruptVirtualTable);
+  EXPECT_THAT(Explain(executed), ::testing::HasSubstr("the database is not damaged"));
+  EXPECT_THAT(Explain(executed), ::testing::Not(::testing::HasSubstr("malformed")));
   database_.Rollback();
 }
 
