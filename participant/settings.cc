@@ -34,7 +34,7 @@ void DeclareLimits(Settings* settings, config::Schema* schema) {
                    absl::Hours(1), "the longest timeout that a call may ask for");
   schema->ByteSize("statement_cache_bytes", &execution.statement_cache_bytes, 0, kGiB,
                    "prepared statements that a connection keeps");
-  schema->ByteSize("max_statement_memory", &execution.max_statement_memory, kMiB, 64 * kGiB,
+  schema->ByteSize("max_working_bytes", &execution.max_working_bytes, kMiB, 64 * kGiB,
                    "memory of one statement beside the pages that it changes");
   schema->ByteSize(
       "sqlite_heap_bytes", &execution.sqlite_heap_bytes, 0, 1024 * kGiB,

@@ -19,7 +19,7 @@ struct ExecutionLimits {
   int64_t max_changed_bytes = int64_t{256} << 20;
   // What one statement may take of memory beside the pages that it changes: sorters, tables that it
   // makes for itself, values under way. All readers and the writer at once stay below the next.
-  int64_t max_statement_memory = int64_t{128} << 20;
+  int64_t max_working_bytes = int64_t{128} << 20;
   // Of all of SQLite in the process: while it has more, statements of clients get none. What is
   // promised needs memory too, and gets it. 0: no limit.
   int64_t sqlite_heap_bytes = int64_t{1} << 30;

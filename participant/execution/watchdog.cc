@@ -24,7 +24,7 @@ Watchdog::Watchdog(sqlite::Connection* connection, const Clock* clock,
     : connection_(connection),
       clock_(clock),
       limits_(limits),
-      most_growth_(limits.max_statement_memory +
+      most_growth_(limits.max_working_bytes +
                    (connection->read_only() ? 0 : limits.max_changed_bytes)) {}
 
 void Watchdog::Watch(absl::Duration now, absl::Duration deadline) {
@@ -118,8 +118,8 @@ FailurePtr Watchdog::Verdict() const {
                          "the time that was left ended before the last statement");
     case Reached::kStatementMemory:
       return MemoryFailure("one may take,", most_growth_,
-                           connection_->read_only() ? "max_statement_memory"
-                                                    : "max_statement_memory and max_changed_bytes");
+                           connection_->read_only() ? "max_working_bytes"
+                                                    : "max_working_bytes and max_changed_bytes");
     case Reached::kProcessMemory:
       return MemoryFailure("is left: all statements together may take", limits_.sqlite_heap_bytes,
                            "sqlite_heap_bytes");

@@ -40,7 +40,7 @@ TEST_F(SettingsTest, TheDefaultsAreThoseOfTheApi) {
   EXPECT_EQ(engine.execution.max_rows, 10'000);
   EXPECT_EQ(engine.execution.max_result_bytes, int64_t{3} << 20);
   EXPECT_EQ(engine.execution.max_changed_bytes, int64_t{256} << 20);
-  EXPECT_EQ(engine.execution.max_statement_memory, int64_t{128} << 20);
+  EXPECT_EQ(engine.execution.max_working_bytes, int64_t{128} << 20);
   EXPECT_EQ(engine.execution.sqlite_heap_bytes, int64_t{1} << 30);
   EXPECT_EQ(engine.execution.statement_budget, absl::Seconds(5));
   EXPECT_EQ(engine.readers, 4);
@@ -50,7 +50,7 @@ TEST_F(SettingsTest, TheDefaultsAreThoseOfTheApi) {
 TEST_F(SettingsTest, EachLimitGetsWhereItIsUsed) {
   ASSERT_EQ(Parse({"--max-request-bytes=256MiB", "--max-value-bytes=64MiB", "--max-sql-bytes=1MiB",
                    "--queue-places=7", "--round-bytes=2MiB", "--round-changed-bytes=3MiB",
-                   "--round-answer-bytes=4MiB", "--max-statement-memory=5MiB"}),
+                   "--round-answer-bytes=4MiB", "--max-working-bytes=5MiB"}),
             "");
   EXPECT_EQ(settings_.request.request_bytes, size_t{256} << 20);
   EXPECT_EQ(settings_.request.value_bytes, size_t{64} << 20);
@@ -62,7 +62,7 @@ TEST_F(SettingsTest, EachLimitGetsWhereItIsUsed) {
   EXPECT_EQ(engine.store.redo_capacity, int64_t{2} << 20);
   EXPECT_EQ(engine.round.cache_bytes, int64_t{3} << 20);
   EXPECT_EQ(engine.round.answer_bytes, size_t{4} << 20);
-  EXPECT_EQ(engine.execution.max_statement_memory, int64_t{5} << 20);
+  EXPECT_EQ(engine.execution.max_working_bytes, int64_t{5} << 20);
 }
 
 // A round of one such request would not get through.

@@ -28,7 +28,7 @@ class LimitTest(WireTest):
         # Lower ones than the coordinator's, where both have one, would refuse what it lets through.
         "node_settings": {"max_result_rows": 10, "max_result_bytes": "64KiB",
                           "statement_budget": "300ms", "query_budget": "300ms",
-                          "max_changed_bytes": "1MiB", "max_statement_memory": "32MiB"},
+                          "max_changed_bytes": "1MiB", "max_working_bytes": "32MiB"},
     }
 
     @classmethod
@@ -101,13 +101,13 @@ class LimitTest(WireTest):
         self.exceeds("max_value_bytes", 8 << 20, "too big", on("bank", "DELETE FROM t"),
                      on("stock", "INSERT INTO t VALUES (zeroblob(1000000000))"), outcome="ABORTED")
 
-    def test_max_statement_memory(self):
+    def test_max_working_bytes(self):
         self.cluster.execute(on("bank", "DELETE FROM t"))
-        self.exceeds("max_statement_memory", 33 << 20, "more memory", on("bank", "DELETE FROM t"),
+        self.exceeds("max_working_bytes", 33 << 20, "more memory", on("bank", "DELETE FROM t"),
                      on("stock", LARGE_SORT), outcome="ABORTED")
         failure = self.assert_refused(lambda: self.cluster.query("bank", LARGE_SORT),
                                       "RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
-        for part in ("max_statement_memory", str(32 << 20)):
+        for part in ("max_working_bytes", str(32 << 20)):
             self.assertIn(part, failure.message)
 
     def test_parallel_sorts_of_large_values_do_not_take_a_node_to_gigabytes(self):

@@ -169,11 +169,11 @@ constexpr char kSortOfLargeValues[] =
 TEST(MemoryTest, AStatementGetsNoMoreThanOneMayTake) {
   ExecutionLimits limits;
   limits.max_changed_bytes = int64_t{8} << 20;
-  limits.max_statement_memory = int64_t{32} << 20;
+  limits.max_working_bytes = int64_t{32} << 20;
   TestDatabase database(limits);
   const ExecutedBranch sorted = database.Run(kSortOfLargeValues);
   EXPECT_NO(sorted, Reason::kLimitExceeded);
-  EXPECT_THAT(Explain(sorted), ::testing::HasSubstr("max_statement_memory"));
+  EXPECT_THAT(Explain(sorted), ::testing::HasSubstr("max_working_bytes"));
   EXPECT_NO(database.Run("WITH RECURSIVE r(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM r LIMIT "
                          "9000) SELECT count(DISTINCT n || hex(zeroblob(4000))) FROM r"),
             Reason::kLimitExceeded);

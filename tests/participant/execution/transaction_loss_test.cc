@@ -203,7 +203,7 @@ TEST_F(TransactionLossTest, TooManyChangedPagesEndTheStatement) {
 TEST_F(TransactionLossTest, TooMuchMemoryForSortingEndsTheStatement) {
   ExecutionLimits limits;
   limits.max_changed_bytes = 4 << 20;
-  limits.max_statement_memory = 8 << 20;
+  limits.max_working_bytes = 8 << 20;
   TestDatabase small(limits);
   EXPECT_YES(small.Run("CREATE TABLE t(id INTEGER PRIMARY KEY, a)"));
   const std::string rows =
@@ -219,7 +219,7 @@ TEST_F(TransactionLossTest, TooMuchMemoryForSortingEndsTheStatement) {
     SCOPED_TRACE(hog);
     const ExecutedBranch reading = small.Execute(rows + hog);
     EXPECT_NO(reading, Reason::kLimitExceeded);
-    EXPECT_THAT(Explain(reading), HasSubstr("max_statement_memory"));
+    EXPECT_THAT(Explain(reading), HasSubstr("max_working_bytes"));
     EXPECT_FALSE(reading.transaction_lost);
   }
   const ExecutedBranch writing =
