@@ -103,8 +103,8 @@ class LimitTest(WireTest):
 
     def test_max_working_bytes(self):
         self.cluster.execute(on("bank", "DELETE FROM t"))
-        self.exceeds("max_working_bytes", 33 << 20, "more memory", on("bank", "DELETE FROM t"),
-                     on("stock", LARGE_SORT), outcome="ABORTED")
+        self.exceeds("max_working_bytes", 33 << 20, "more memory", on("stock", "DELETE FROM t"),
+                     on("bank", LARGE_SORT), outcome="ABORTED")
         failure = self.assert_refused(lambda: self.cluster.query("bank", LARGE_SORT),
                                       "RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
         for part in ("max_working_bytes", str(32 << 20)):

@@ -227,8 +227,10 @@ TEST_F(TransactionLossTest, TooMuchMemoryForSortingEndsTheStatement) {
                     "INSERT INTO t(a) SELECT max(x) FROM (SELECT DISTINCT i || "
                     "hex(zeroblob(500)) AS x FROM n)");
   EXPECT_NO(writing, Reason::kLimitExceeded);
-  EXPECT_TRUE(writing.transaction_lost);
+  EXPECT_FALSE(writing.transaction_lost);
+  small.Commit();
   EXPECT_YES(small.Run("INSERT INTO t(a) VALUES('after')"));
+  EXPECT_EQ(small.Read("SELECT count(*) FROM t"), Value(int64_t{2}));
 }
 
 TEST_F(TransactionLossTest, ADeferredForeignKeyFailsItsBranchAlone) {
