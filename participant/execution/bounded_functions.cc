@@ -14,10 +14,6 @@ constexpr char kOutOfTime[] = "out of time";
 
 bool Continues(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
 
-bool StartsWith(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
-}
-
 // What comparing at one place costs, at most.
 int64_t CostAt(std::string_view text, std::string_view needle) {
   return text[0] == needle[0] ? std::ssize(needle) : 1;
@@ -48,7 +44,7 @@ void BoundedFunctions::Instr::Call(FunctionCall& call) {
   int64_t position = 1;
   while (!needle.empty() && needle.size() <= haystack.size()) {
     if (!watchdog_->Spend(CostAt(haystack, needle))) return call.Fail(kOutOfTime);
-    if (StartsWith(haystack, needle)) return call.Return(position);
+    if (haystack.starts_with(needle)) return call.Return(position);
     ++position;
     do {
       haystack.remove_prefix(1);
@@ -68,7 +64,7 @@ void BoundedFunctions::Replace::Call(FunctionCall& call) {
   std::string result;
   while (pattern.size() <= text.size()) {
     if (!watchdog_->Spend(CostAt(text, pattern))) return call.Fail(kOutOfTime);
-    if (StartsWith(text, pattern)) {
+    if (text.starts_with(pattern)) {
       result += replacement;
       text.remove_prefix(pattern.size());
     } else {
