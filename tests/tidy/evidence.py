@@ -38,7 +38,8 @@ def tests(files):
 def _exists(name, names, scripts):
     group, is_script, sentence = name.partition(": ")
     if is_script:
-        return f'"{sentence}"' in scripts.get(group, "")
+        script = scripts.get(group, "")
+        return any(f"{quote}{sentence}{quote}" in script for quote in "\"'")
     return name in names
 
 
