@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/failpoint.h"
 #include "common/logging.h"
 #include "coordinator/endings.h"
 
@@ -79,8 +80,10 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Make(const Cluster* cl
   // In this order (R1, R16): a record that an older term could still add would be missed.
   absl::StatusOr<Term> term = log->NewTerm();
   if (!term.ok()) return term.status();
+  Failpoint("term_synced");
   absl::StatusOr<RecoveredState> recovered = log->Recover();
   if (!recovered.ok()) return recovered.status();
+  Failpoint("log_is_read");
   Log(LogLevel::kInfo, "the decision log is read",
       {{"term", *term},
        {"log_id", log->log_id()},

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/failpoint.h"
 
 namespace lockstep::coordinator {
 namespace {
@@ -105,7 +106,9 @@ void DecisionLogThread::WriteDecisions() {
     std::swap(batch_.forget, lazy_.forget);
     std::swap(batch_.durable_rounds, lazy_.durable_rounds);
   }
+  Failpoint("decision_is_written");
   Require(log_->Write(batch_), "write decisions");
+  Failpoint("decision_synced");
   rounds_written_ += batch_.decisions.size();
   std::vector<RoundId> rounds;
   rounds.reserve(batch_.decisions.size());
@@ -122,7 +125,9 @@ bool DecisionLogThread::LazyIsDue() const {
 
 void DecisionLogThread::WriteLazy() {
   if (lazy_.empty()) return;
+  Failpoint("forgetting_is_written");
   Require(log_->Write(lazy_), "write what is forgotten");
+  Failpoint("forgetting_synced");
   lazy_ = LogBatch();
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/failpoint.h"
 #include "common/logging.h"
 #include "common/rpc/convert.h"
 #include "coordinator/answers.h"
@@ -103,6 +104,7 @@ void Engine::Take(Message& message) {
     }
     events_.push_back(std::move(*event));
   } else if (auto* durable = std::get_if<DecisionsDurable>(&message)) {
+    Failpoint("decision_is_known_durable");
     for (const RoundId round : durable->rounds) events_.push_back(DecisionDurable{round});
   } else if (auto* space = std::get_if<SpaceChanged>(&message)) {
     space_is_short_ = space->is_short;
@@ -170,6 +172,7 @@ void Engine::End(std::unique_ptr<Transaction> transaction, Result<v1::ExecuteRes
 }
 
 void Engine::TakeVotes(PrepareDone& done) {
+  Failpoint("votes_arrived");
   const ParticipantIndex participant = done.participant;
   if (done.answer.failed) {
     if (done.answer.failed->boot_id != 0) events_.push_back(HeardFrom(participant, done.answer));
@@ -242,7 +245,10 @@ void Engine::Step() {
   }
   effects_.clear();
   encoded_.clear();
-  if (!decisions_.empty()) outside_.decisions->Append(std::exchange(decisions_, {}));
+  if (!decisions_.empty()) {
+    Failpoint("decided");
+    outside_.decisions->Append(std::exchange(decisions_, {}));
+  }
   if (answers_.size() <= kFewAnswers) {
     for (Answer& answer : answers_) answer.Give();
     answers_.clear();
@@ -255,6 +261,7 @@ void Engine::Step() {
 
 void Engine::GiveAnswers() {
   if (answers_.empty()) return;
+  Failpoint("clients_are_answered");
   outside_.answer([answers = std::exchange(answers_, {})]() mutable {
     for (Answer& answer : answers) answer.Give();
   });

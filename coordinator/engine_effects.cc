@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/failpoint.h"
 #include "common/logging.h"
 #include "common/rpc/convert.h"
 #include "coordinator/answers.h"
@@ -44,6 +45,7 @@ OnAnswer<Response> Engine::ThenEvent(ParticipantIndex participant, Round... roun
 }
 
 void Engine::CarryOut(SendPrepare& effect) {
+  Failpoint("prepare_is_sent");
   const ParticipantIndex participant = effect.participant;
   Voting& voting = voting_[participant];
   voting.round = effect.round;
@@ -70,6 +72,7 @@ void Engine::CarryOut(SendPrepare& effect) {
                  (*post)(std::make_unique<PrepareDone>(
                      PrepareDone{participant, round, std::move(answer)}));
                });
+  Failpoint("prepare_was_sent");
 }
 
 grpc::Slice Engine::BranchesOf(const SendPrepare& effect, DatabaseIndex database) {
@@ -123,6 +126,7 @@ void Engine::CarryOut(LogDecision& effect) {
 void Engine::CarryOut(SendCommit& effect) { commits_.push_back(effect); }
 
 void Engine::Send(const SendCommit& effect) {
+  Failpoint("commit_is_sent");
   v1::CommitRequest request;
   *request.mutable_target() = TargetOf(effect.participant);
   request.set_round(effect.round.value());
@@ -130,9 +134,11 @@ void Engine::Send(const SendCommit& effect) {
   link(effect.participant)
       .Commit(request, kCallTimeout,
               ThenEvent<v1::CommitResponse>(effect.participant, effect.round));
+  Failpoint("commit_was_sent");
 }
 
 void Engine::CarryOut(SendRollback& effect) {
+  Failpoint("rollback_is_sent");
   v1::RollbackRequest request;
   *request.mutable_target() = TargetOf(effect.participant);
   request.set_round(effect.round.value());
@@ -142,6 +148,7 @@ void Engine::CarryOut(SendRollback& effect) {
 }
 
 void Engine::CarryOut(SendFence& effect) {
+  Failpoint("fence_is_sent");
   const ClusterNode& node = cluster().node(effect.participant);
   v1::FenceRequest request;
   *request.mutable_target() = TargetOf(effect.participant);

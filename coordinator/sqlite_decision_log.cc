@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "common/directory.h"
+#include "common/failpoint.h"
 #include "coordinator/decision_keys.h"
 #include "coordinator/log_head.h"
 #include "coordinator/member_table.h"
@@ -144,6 +145,7 @@ absl::Status SqliteDecisionLog::Commit(Body&& body) {
   absl::Status status = statements_->begin.Run();
   if (status.ok()) status = body();
   // No ROLLBACK on an error: the process ends, and recovery reads what is really there.
+  Failpoint("log_commits");
   return status.ok() ? statements_->commit.Run() : status;
 }
 
@@ -374,7 +376,10 @@ absl::Status SqliteDecisionLog::Tidy(bool idle) {
     return absl::OkStatus();
   }
   bytes_since_checkpoint_ = 0;
-  return connection_->CheckpointPassive().status();
+  Failpoint("log_checkpoint_begins");
+  const absl::Status done = connection_->CheckpointPassive().status();
+  Failpoint("log_checkpoint_ends");
+  return done;
 }
 
 }  // namespace lockstep::coordinator

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/failpoint.h"
 #include "common/logging.h"
 #include "participant/errors.h"
 #include "participant/storage/own_tables.h"
@@ -54,6 +55,7 @@ absl::Status Engine::Open() {
   auto store = PrepareStore::Open(std::move(store_options));
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
+  Failpoint("start_resolved");
   return TakeOver();
 }
 

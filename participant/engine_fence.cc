@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/failpoint.h"
 #include "common/logging.h"
 #include "participant/engine.h"
 #include "participant/errors.h"
@@ -64,6 +65,7 @@ std::optional<Error> Engine::StoreIdentity(const FenceCall& call) {
   if (same || !protocol_.state().round.is_none()) return std::nullopt;
   const absl::Status status = store_->SetIdentity(call.log_id, call.role, call.replicas);
   if (!status.ok()) return FromStorage(status, "store its identity", options_.name);
+  Failpoint("set_up_identity");
   protocol_.Identified(call.replicas > 1);
   Log(LogLevel::kInfo, "met its coordinator",
       {{"log_id", call.log_id}, {"term", call.target.term}, {"replicas", call.replicas}});
@@ -71,6 +73,7 @@ std::optional<Error> Engine::StoreIdentity(const FenceCall& call) {
 }
 
 void Engine::On(FenceMessage& message) {
+  Failpoint("fence_arrived");
   const FenceCall& call = message.call;
   if (std::optional<Error> stranger = IdentityError(call)) return message.done(*stranger);
   if (std::optional<Error> unequal = DataError(call)) return message.done(*unequal);
@@ -88,6 +91,7 @@ void Engine::On(FenceMessage& message) {
   if (std::optional<Error> failed = StoreIdentity(call)) return message.done(*failed);
   Publish();
   message.done(Ok());
+  Failpoint("fence_answered");
 }
 
 }  // namespace lockstep::participant

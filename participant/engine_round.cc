@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/failpoint.h"
 #include "common/logging.h"
 #include "participant/engine.h"
 #include "participant/errors.h"
@@ -20,6 +21,7 @@ absl::Time LatestClock(const std::vector<Branch>& branches) {
 }  // namespace
 
 void Engine::On(PrepareMessage& message) {
+  Failpoint("prepare_arrived");
   const PrepareCall& call = message.call;
   const Decision decision = protocol_.Prepare(call.target.term, call.round);
   if (std::optional<Error> failed = MakeDurable(decision)) return message.done(*failed);
@@ -48,6 +50,7 @@ void Engine::RunRound(PrepareMessage& message) {
   }
   bool holds = std::any_of(votes->begin(), votes->end(),
                            [](const BranchVote& vote) { return vote.kind == VoteKind::kYes; });
+  Failpoint("prepare_executed");
   if (holds) {
     const absl::Duration executed = clock_.MonotonicNow();
     const absl::Status prepared =
@@ -73,6 +76,7 @@ void Engine::RunRound(PrepareMessage& message) {
   Publish();
   answer.votes = given_.votes;
   message.done(std::move(answer));
+  Failpoint("prepare_voted");
 }
 
 // The round could not be made durable: no YES, and what was judged on top of one is open again.
@@ -100,6 +104,7 @@ Keep Engine::KeepOf(const CommitCall& call) const {
 }
 
 void Engine::On(CommitMessage& message) {
+  Failpoint("commit_arrived");
   const CommitCall& call = message.call;
   const Decision decision = protocol_.Commit(call.target.term, call.round, KeepOf(call));
   if (std::optional<Error> failed = MakeDurable(decision)) return message.done(*failed);
@@ -127,7 +132,11 @@ void Engine::On(CommitMessage& message) {
       return message.done(Refused(decision, call.target.term, call.round));
   }
   Publish();
-  if (status.ok()) return message.done(Ok());
+  if (status.ok()) {
+    message.done(Ok());
+    Failpoint("commit_answered");
+    return;
+  }
   Error error = FromStorage(status, "commit the round yet; send the Commit again", options_.name);
   Log(LogLevel::kError, "a commit could not be carried out yet",
       {{"round", call.round.value()}, {"reason", error.message}});
@@ -166,6 +175,7 @@ absl::Status Engine::CommitCut(const CommitCall& call) {
   }
   const absl::Status dropped = store_->Forget();
   LOCKSTEP_CHECK(dropped.ok(), std::string(dropped.message()));
+  Failpoint("cut_dropped");
   protocol_.RedoPersisted(call.round);
   LetGo();
   return Reexecute();
@@ -177,6 +187,7 @@ absl::Status Engine::Reexecute() {
   LOCKSTEP_CHECK(branches.ok(), std::string(branches.status().message()));
   RoundRunner runner(store_.get(), executor_.get(), options_.round, options_.name);
   absl::Status status = runner.RunAgain(*branches);
+  Failpoint("cut_executed");
   if (status.ok()) {
     absl::Time latest = absl::UnixEpoch();
     for (const RecordedBranch& recorded : *branches) {
@@ -191,6 +202,7 @@ absl::Status Engine::Reexecute() {
         {{"round", round.value()}, {"reason", error.message}});
     return status;
   }
+  Failpoint("cut_committed");
   protocol_.Reexecuted(round);
   Publish();
   return absl::OkStatus();
@@ -202,6 +214,7 @@ void Engine::LetGo() {
 }
 
 void Engine::On(RollbackMessage& message) {
+  Failpoint("rollback_arrived");
   const RollbackCall& call = message.call;
   const Decision decision = protocol_.Rollback(call.target.term, call.round);
   if (std::optional<Error> failed = MakeDurable(decision)) return message.done(*failed);
@@ -212,11 +225,13 @@ void Engine::On(RollbackMessage& message) {
     if (absl::Status status = store_->Forget(); !status.ok()) {
       return message.done(FromStorage(status, "drop the round yet", options_.name));
     }
+    Failpoint("rollback_forgotten");
     protocol_.Forgotten(call.round);
     LetGo();
     Publish();
   }
   message.done(Ok());
+  Failpoint("rollback_answered");
 }
 
 }  // namespace lockstep::participant

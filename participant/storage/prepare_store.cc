@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/failpoint.h"
 #include "common/logging.h"
 #include "participant/storage/prepare_record.h"
 #include "participant/storage/volume.h"
@@ -206,6 +207,7 @@ absl::Status NativePrepareStore::CommitMasked(RoundId round, std::string_view bo
     return committed;
   }
   LOCKSTEP_CHECK(frame, "a COMMIT that changed the own row wrote no frame");
+  Failpoint("prepare_frames_written");
   vfs.Hide();
   held_frame_ = *frame;
   absl::Status written = vfs.WriteWal(frame->end, EncodePrepareRecord(round, held_frame_, body));
@@ -213,7 +215,9 @@ absl::Status NativePrepareStore::CommitMasked(RoundId round, std::string_view bo
     writer_is_ahead_ = true;
     return written;
   }
+  Failpoint("prepare_record_written");
   if (!faults().no_prepare_sync) vfs.SyncWal();
+  Failpoint("prepare_synced");
   return absl::OkStatus();
 }
 
@@ -226,7 +230,9 @@ void NativePrepareStore::Applied(const OwnRow& row) {
 absl::Status NativePrepareStore::Commit() {
   LOCKSTEP_CHECK(held_ && !held_->in_doubt, "nothing is prepared that could be committed");
   if (absl::Status status = volume_->vfs->Unmask(held_frame_); !status.ok()) return status;
+  Failpoint("commit_unmasked");
   volume_->vfs->Publish();
+  Failpoint("commit_published");
   Applied(held_row_);
   held_.reset();
   return absl::OkStatus();
@@ -260,6 +266,7 @@ absl::Status NativePrepareStore::WriteRedo(RoundId round, std::string_view body)
       !status.ok()) {
     return status;
   }
+  Failpoint("cut_redo_synced");
   redo_ = Redo{.round = round, .body = std::string(body)};
   return absl::OkStatus();
 }
@@ -295,12 +302,15 @@ absl::Status NativePrepareStore::CommitInDoubt() {
   LOCKSTEP_CHECK(held_ && held_->in_doubt && !redo_, "nothing is in doubt");
   const RoundId round = held_->round;
   if (absl::Status status = volume_->vfs->Unmask(held_frame_); !status.ok()) return status;
+  Failpoint("doubt_unmasked");
   if (!faults().no_unmask_sync) volume_->vfs->SyncWal();
+  Failpoint("doubt_synced");
 
   // SQLite has recovered the WAL without the round: it has to do so again.
   if (volume_->options.before_reopen) volume_->options.before_reopen();
   volume_->CloseWriter();
   volume_->vfs->DropWalIndex();
+  Failpoint("doubt_closed");
   absl::Status status = volume_->ScanAndOpenWriter();
   if (status.ok()) status = Resolve();
   if (!status.ok()) {
@@ -313,11 +323,15 @@ absl::Status NativePrepareStore::CommitInDoubt() {
 
 absl::Status NativePrepareStore::Checkpoint() {
   LOCKSTEP_CHECK(!held_ && volume_->writer->autocommit(), "a checkpoint inside a round");
-  return volume_->writer->CheckpointPassive().status();
+  Failpoint("checkpoint_begins");
+  const absl::Status done = volume_->writer->CheckpointPassive().status();
+  Failpoint("checkpoint_ends");
+  return done;
 }
 
 absl::Status NativePrepareStore::SyncIdle() {
   if (durable() < applied()) volume_->vfs->SyncWal();
+  Failpoint("idle_synced");
   return absl::OkStatus();
 }
 

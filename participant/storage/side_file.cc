@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/failpoint.h"
 #include "common/sqlite/wal_format.h"
 #include "participant/storage/checksum.h"
 
@@ -99,7 +100,9 @@ absl::Status SideFile::Persist(const State& state, bool sync) {
       !status.ok()) {
     return status;
   }
+  Failpoint("slot_written");
   if (sync) Sync();
+  Failpoint("slot_synced");
   sequence_ = next;
   state_ = state;
   return absl::OkStatus();
@@ -152,6 +155,7 @@ absl::Status SideFile::WriteRedo(RoundId round, std::string_view body, bool sync
   StoreBigEndian64(checksum, Checksum(block));
   block.append(checksum, sizeof(checksum));
   if (absl::Status status = file_->Write(kRedoOffset, block); !status.ok()) return status;
+  Failpoint("cut_redo_written");
   if (sync) Sync();
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/directory.h"
+#include "common/failpoint.h"
 #include "common/logging.h"
 #include "common/sqlite/file.h"
 #include "participant/storage/prepare_record.h"
@@ -94,6 +95,7 @@ absl::Status Volume::OpenFiles() {
     const Stopwatch syncing;
     if (absl::Status status = SyncAll(); !status.ok()) return status;
     times.sync = syncing.Read();
+    Failpoint("start_synced");
   }
   if (absl::Status status = OpenSideFile(); !status.ok()) return status;
 
@@ -152,9 +154,11 @@ absl::Status Volume::ScanAndOpenWriter() {
   const Stopwatch scanning;
   if (absl::Status status = ScanFiles(); !status.ok()) return status;
   times.scan = scanning.Read();
+  Failpoint("start_scanned");
   const Stopwatch opening;
   const absl::Status opened = OpenWriter();
   times.open = opening.Read();
+  Failpoint("start_opened");
   return opened;
 }
 
@@ -233,6 +237,7 @@ absl::Status Volume::SetUp() {
                                          [this](const std::string& why) { Fatal(why); });
   if (absl::Status status = made->Initialize(options.redo_capacity); !status.ok()) return status;
   side = std::move(made);
+  Failpoint("set_up_side_file");
 
   // EXTRA: the rollback journal, used just once, must not come back after a power loss.
   if (absl::Status status =
@@ -252,6 +257,7 @@ absl::Status Volume::SetUp() {
   vfs->ArmPlain();
   const absl::Status committed = writer->Exec("COMMIT");
   vfs->Disarm(committed.ok());
+  Failpoint("set_up_written");
   if (committed.ok()) vfs->SyncWal();
   return committed;
 }
@@ -323,7 +329,9 @@ absl::Status Volume::CommitPlainly(bool sync) {
     RollbackIfOpen();
     return committed;
   }
+  Failpoint("plain_commit_written");
   if (sync) vfs->SyncWal();
+  Failpoint("plain_commit_synced");
   return committed;
 }
 

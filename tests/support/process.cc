@@ -89,6 +89,7 @@ void Process::Start() {
   std::vector<std::string> words = {"/usr/bin/setpriv", "--pdeathsig", "KILL", "--"};
   words.insert(words.end(), command_.begin(), command_.end());
   std::vector<std::string> environment = CleanEnvironment();
+  environment.insert(environment.end(), variables_.begin(), variables_.end());
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log_.c_str(),

@@ -17,8 +17,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string Program(const std::string& name) {
-  return absl::StrCat(LOCKSTEP_TEST_BIN_DIR, "/", name);
+std::string Program(Programs programs, const std::string& name) {
+  return programs == Programs::kShipped
+             ? absl::StrCat(LOCKSTEP_TEST_BIN_DIR, "/", name)
+             : absl::StrCat(LOCKSTEP_FAILPOINT_BIN_DIR, "/", name, "-with-failpoints");
 }
 
 fs::path MakeDirectory() {
@@ -55,8 +57,8 @@ std::vector<NodeSpec> FiveNodes() {
           {"orders-1", "orders", true}};
 }
 
-ProcessCluster::ProcessCluster(std::vector<NodeSpec> nodes)
-    : nodes_(std::move(nodes)), directory_(MakeDirectory()) {
+ProcessCluster::ProcessCluster(std::vector<NodeSpec> nodes, Programs programs)
+    : nodes_(std::move(nodes)), programs_(programs), directory_(MakeDirectory()) {
   // A client without a polling thread of its own would look at a new connection every 5 s only.
   setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "100", /*overwrite=*/0);
   coordinator_address_ = absl::StrCat("127.0.0.1:", FreePort());
@@ -74,7 +76,7 @@ ProcessCluster::ProcessCluster(std::vector<NodeSpec> nodes)
   }
   WriteCoordinatorConfig();
   coordinator_ = std::make_unique<Process>(
-      std::vector<std::string>{Program("lockstep-coordinator"), "--config",
+      std::vector<std::string>{Program(programs_, "lockstep-coordinator"), "--config",
                                (directory_ / "cluster.yaml").string()},
       directory_ / "coordinator.log");
 }
@@ -107,7 +109,7 @@ fs::path ProcessCluster::data_directory(size_t index) const {
 
 std::vector<std::string> ProcessCluster::ParticipantCommand(size_t index) const {
   const NodeSpec& node = nodes_[index];
-  return {Program("lockstep-participant"),
+  return {Program(programs_, "lockstep-participant"),
           "--listen",
           addresses_[index],
           "--data-dir",

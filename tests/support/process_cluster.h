@@ -40,6 +40,8 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  // Gives the program "NAME=value" beside the environment of the test, from its next start on.
+  void AddVariable(std::string variable) { variables_.push_back(std::move(variable)); }
   // Requires !started().
   void Start();
   // Whether Start was called and none of the below ended it; it may have ended by itself.
@@ -61,6 +63,7 @@ class Process {
  private:
   const std::vector<std::string> command_;
   const std::filesystem::path log_;
+  std::vector<std::string> variables_;
   pid_t pid_ = 0;
 };
 
@@ -73,13 +76,18 @@ struct NodeSpec {
 // bank-1 (master), bank-2, bank-3, stock-1, orders-1.
 std::vector<NodeSpec> FiveNodes();
 
+// What a cluster is made of: the programs as they are shipped, or those of the same objects that a
+// Failpoint ends.
+enum class Programs { kShipped, kWithFailpoints };
+
 class ProcessCluster {
  public:
   static constexpr char kClusterId[] = "test";
 
   // Makes a directory for the data; starts nothing. The directory goes with the cluster, unless a
   // test of this process failed: then its path is printed.
-  explicit ProcessCluster(std::vector<NodeSpec> nodes = FiveNodes());
+  explicit ProcessCluster(std::vector<NodeSpec> nodes = FiveNodes(),
+                          Programs programs = Programs::kShipped);
   ~ProcessCluster();
 
   size_t size() const { return nodes_.size(); }
@@ -116,6 +124,7 @@ class ProcessCluster {
   void WriteCoordinatorConfig() const;
 
   const std::vector<NodeSpec> nodes_;
+  const Programs programs_;
   std::filesystem::path directory_;
   std::string coordinator_address_;
   std::vector<std::string> addresses_;

@@ -1,7 +1,9 @@
-"""docs/EVIDENCE.md names the test that proves each demand: each of them exists."""
+"""What the documents say of the code: docs/EVIDENCE.md names the test that proves each demand, and
+docs/PROTOCOL.md those of each rule, and every failpoint."""
 import re
 
 PAGE = "docs/EVIDENCE.md"
+PROTOCOL = "docs/PROTOCOL.md"
 
 # | demand | `a test`, `another one` |
 _ROW = re.compile(r"^\|(?P<demand>.*)\|(?P<proof>[^|]*)\|\s*$")
@@ -43,18 +45,57 @@ def _exists(name, names, scripts):
     return name in names
 
 
-def check_evidence(files):
-    names, scripts = tests(files)
-    for number, line in enumerate(files.get(PAGE, "").split("\n"), 1):
+def _rows(text):
+    """Line number, demand and the names of its proofs, of each row of a table that ends in proofs."""
+    for number, line in enumerate(text.split("\n"), 1):
         row = _ROW.match(line)
-        if not row or set(row["proof"]) <= set(" -:") or row["proof"].strip() == "proof":
-            continue
-        proofs = _NAME.findall(row["proof"])
+        if row and not set(row["proof"]) <= set(" -:") and row["proof"].strip() != "proof":
+            yield number, row["demand"].strip(), _NAME.findall(row["proof"])
+
+
+def _complaints(page, rows, known):
+    for number, _, proofs in rows:
         if not proofs:
-            yield f"{PAGE}:{number}: names no test"
+            yield f"{page}:{number}: names no test"
         for name in proofs:
-            if not _exists(name, names, scripts):
-                yield f"{PAGE}:{number}: there is no test {name}"
+            if not _exists(name, *known):
+                yield f"{page}:{number}: there is no test {name}"
 
 
-CHECKS = (check_evidence,)
+def check_evidence(files):
+    yield from _complaints(PAGE, _rows(files.get(PAGE, "")), tests(files))
+
+
+_RULE = re.compile(r"^- \*\*([RP]\d+)\*\*", re.MULTILINE)
+
+
+def check_rules(files):
+    """Each rule of the protocol has a row with tests, and each of these exists."""
+    text = files.get(PROTOCOL, "")
+    rows = [row for row in _rows(text) if re.fullmatch(r"[RP]\d+", row[1])]
+    yield from _complaints(PROTOCOL, rows, tests(files))
+    for rule in sorted(set(_RULE.findall(text)) - {demand for _, demand, _ in rows}):
+        yield f"{PROTOCOL}:1: no row names the tests of {rule}"
+
+
+_FAILPOINT_ROW = re.compile(r"^\| `(\w+)` \| (participant|coordinator) \|", re.MULTILINE)
+_FAILPOINT = re.compile(r'\bFailpoint\("(\w+)"\)')
+
+
+def check_failpoints(files):
+    """Tests take the list from the document, so it has to be the code's."""
+    listed = dict(_FAILPOINT_ROW.findall(files.get(PROTOCOL, "")))
+    used = {}
+    for path, text in files.items():
+        if path.endswith(".cc") and not path.startswith("tests/"):
+            used.update((name, path) for name in _FAILPOINT.findall(text))
+    for name, path in sorted(used.items()):
+        if name not in listed:
+            yield f"{path}:1: {PROTOCOL} does not list the failpoint {name}"
+        elif not path.startswith((listed[name] + "/", "common/")):
+            yield f"{path}:1: {PROTOCOL} has {name} at the {listed[name]}"
+    for name in sorted(listed.keys() - used.keys()):
+        yield f"{PROTOCOL}:1: no code has the failpoint {name}"
+
+
+CHECKS = (check_evidence, check_rules, check_failpoints)

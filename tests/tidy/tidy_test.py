@@ -69,6 +69,24 @@ class EvidenceTest(unittest.TestCase):
         self.assertEqual(self.complaints(*rows),
                          [f"docs/EVIDENCE.md:{number}" for number in range(3, 8)])
 
+    def test_every_rule_has_tests_that_exist(self):
+        page = ("- **R1** is so.\n- **P2** is too.\n- **R3** as well.\n| rule | proof |\n|---|---|\n"
+                "| R1 | `SuiteTest.R1_ItIsSo` |\n| P2 | `SuiteTest.P2_ItIsGone` |\n")
+        self.assertEqual(lines(evidence.check_rules, {**self.FILES, evidence.PROTOCOL: page}),
+                         [f"{evidence.PROTOCOL}:7", f"{evidence.PROTOCOL}:1"])
+
+    def test_failpoints_are_those_of_the_code(self):
+        files = {
+            "participant/a.cc": 'Failpoint("listed");\nFailpoint("unlisted");\n',
+            "common/b.cc": 'Failpoint("common");\n',
+            "coordinator/c.cc": 'Failpoint("elsewhere");\n',
+            "tests/d.cc": 'Failpoint("of_a_test");\n',
+            evidence.PROTOCOL: "| `listed` | participant | x |\n| `common` | coordinator | x |\n"
+                               "| `elsewhere` | participant | x |\n| `gone` | participant | x |\n",
+        }
+        self.assertEqual(sorted(lines(evidence.check_failpoints, files)),
+                         ["coordinator/c.cc:1", f"{evidence.PROTOCOL}:1", "participant/a.cc:1"])
+
 
 class LayersTest(unittest.TestCase):
 

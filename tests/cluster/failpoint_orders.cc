@@ -1,0 +1,71 @@
+#include "tests/cluster/failpoint_orders.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <regex>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+
+namespace lockstep::testing_support {
+namespace {
+
+FailpointOrder* MapNewOrder(const std::filesystem::path& path) {
+  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  LOCKSTEP_CHECK(descriptor >= 0, std::strerror(errno));
+  LOCKSTEP_CHECK(ftruncate(descriptor, sizeof(FailpointOrder)) == 0, std::strerror(errno));
+  void* mapped =
+      mmap(nullptr, sizeof(FailpointOrder), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  close(descriptor);
+  LOCKSTEP_CHECK(mapped != MAP_FAILED, std::strerror(errno));
+  return static_cast<FailpointOrder*>(mapped);
+}
+
+}  // namespace
+
+std::vector<FailpointName> AllFailpoints() {
+  static const std::regex kRow(R"(^\| `(\w+)` \| (participant|coordinator) \|.*)");
+  std::vector<FailpointName> all;
+  std::ifstream file(LOCKSTEP_FAILPOINT_LIST);
+  std::smatch row;
+  for (std::string line; std::getline(file, line);) {
+    if (std::regex_match(line, row, kRow)) all.push_back({row[1], row[2] == "coordinator"});
+  }
+  LOCKSTEP_CHECK(!all.empty(), "no failpoints in " LOCKSTEP_FAILPOINT_LIST);
+  return all;
+}
+
+FailpointOrders::FailpointOrders(ProcessCluster* cluster) {
+  for (size_t i = 0; i <= cluster->size(); ++i) {
+    const std::filesystem::path path =
+        cluster->directory() / absl::StrCat(cluster->process_name(i), ".failpoint");
+    orders_.push_back(MapNewOrder(path));
+    cluster->process(i).AddVariable(absl::StrCat("FAILPOINT_FILE=", path.string()));
+  }
+}
+
+FailpointOrders::~FailpointOrders() {
+  for (FailpointOrder* order : orders_) munmap(order, sizeof(FailpointOrder));
+}
+
+void FailpointOrders::Arm(size_t process, const std::string& name, int nth) {
+  FailpointOrder& order = *orders_[process];
+  LOCKSTEP_CHECK(name.size() < sizeof(order.name), "a failpoint's name is too long");
+  Disarm(process);
+  order.reached.store(0);
+  std::memset(order.name, 0, sizeof(order.name));
+  name.copy(order.name, name.size());
+  order.armed.store(nth, std::memory_order_release);
+}
+
+void FailpointOrders::Disarm(size_t process) { orders_[process]->armed.store(0); }
+
+bool FailpointOrders::Reached(size_t process) const {
+  return orders_[process]->reached.load() != 0;
+}
+
+}  // namespace lockstep::testing_support

@@ -1,0 +1,20 @@
+// Where a process is to end, told through a file that it and its test have mapped.
+#ifndef LOCKSTEP_TESTS_SUPPORT_FAILPOINT_ORDER_H_
+#define LOCKSTEP_TESTS_SUPPORT_FAILPOINT_ORDER_H_
+
+#include <atomic>
+#include <cstdint>
+
+namespace lockstep {
+
+// All zeros: nowhere. The name is written first, then `armed`: at the how-manieth time.
+struct FailpointOrder {
+  char name[56];
+  std::atomic<int32_t> armed;
+  std::atomic<int32_t> reached;  // 1 once the process ended there
+};
+static_assert(std::atomic<int32_t>::is_always_lock_free);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_TESTS_SUPPORT_FAILPOINT_ORDER_H_
