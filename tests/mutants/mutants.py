@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Breaks the code in one line, again and again, and tells which test notices.
+
+  mutants.py check                          every mutant of list.txt still finds its line
+  mutants.py run [--jobs N] [NAME ...]      copies the sources, builds, breaks and tests them
+
+run exits with 1 if a mutant survives without a reason, or has one and is caught.
+"""
+import argparse
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+import queue
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIST = pathlib.Path(__file__).with_name("list.txt")
+# A mutant may loop for ever; a test that takes so much longer than on good code has noticed.
+SLOWER = 5
+LEAST_SECONDS = 60
+
+
+@dataclasses.dataclass
+class Mutant:
+    name: str
+    path: str = ""
+    old: str = ""
+    new: str = ""
+    tests: list = dataclasses.field(default_factory=list)
+    reason: str = ""
+
+
+def parse(text):
+    mutants = []
+    for number, line in enumerate(text.split("\n"), 1):
+        word, _, rest = line.partition(" ")
+        if not line.strip() or line.startswith("#"):
+            continue
+        if word == "in":
+            mutants[-1].path = rest
+        elif word == "-":
+            mutants[-1].old = rest
+        elif word == "+":
+            mutants[-1].new = rest
+        elif word == "by":
+            mutants[-1].tests.append(rest.split())
+        elif word == "survives":
+            mutants[-1].reason = rest
+        elif not rest:
+            mutants.append(Mutant(word))
+        else:
+            raise SystemExit(f"{LIST.name}:{number}: {word} is no word of the list")
+    return mutants
+
+
+def complaints(mutants, read):
+    """What is wrong with the list, each as one sentence. `read` gives a file's text."""
+    names = [mutant.name for mutant in mutants]
+    for name in {name for name in names if names.count(name) > 1}:
+        yield f"{name} stands there twice"
+    for mutant in mutants:
+        if not (mutant.path and mutant.old and mutant.new and mutant.tests):
+            yield f"{mutant.name} is not whole"
+        elif read(mutant.path).count(mutant.old) != 1:
+            yield (f"{mutant.name}: {mutant.path} has its line "
+                   f"{read(mutant.path).count(mutant.old)} times")
+
+
+class Workshop:
+    """A copy of the sources with a build of its own, in which one mutant at a time is tried."""
+
+    def __init__(self, directory, targets):
+        self._source = directory / "source"
+        self._build = directory / "build"
+        self._targets = targets
+        self._environment = {**os.environ, "CCACHE_BASEDIR": str(directory),
+                             "CCACHE_NOHASHDIR": "true"}
+        self.seconds = {}
+
+    def prepare(self):
+        self._copy()
+        self._call(["cmake", "-S", self._source, "-B", self._build, "-G", "Ninja",
+                    "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g0"])
+        self._compile(self._targets)
+
+    def measure(self, tests):
+        """On good code every test passes; how long it takes is the measure of a mutant's time."""
+        for test in tests:
+            started = time.monotonic()
+            if self._fails(test, None):
+                raise SystemExit(f"{' '.join(test)} fails without any mutant")
+            self.seconds[tuple(test)] = time.monotonic() - started
+
+    def try_out(self, mutant):
+        """The test that notices; "" if none does."""
+        path = self._source / mutant.path
+        good = path.read_text()
+        path.write_text(good.replace(mutant.old, mutant.new))
+        try:
+            for test in mutant.tests:
+                if not self._compile([f"tests/{test[0]}"], may_fail=True):
+                    return "NOT COMPILED"
+                seconds = max(LEAST_SECONDS, SLOWER * self.seconds[tuple(test)])
+                if self._fails(test, seconds):
+                    return " ".join(test)
+            return ""
+        finally:
+            path.write_text(good)
+
+    def _copy(self):
+        files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
+                               check=True, capture_output=True, text=True).stdout.split("\n")
+        for name in filter(None, files):
+            if not (ROOT / name).is_file():
+                continue
+            target = self._source / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists() or target.read_bytes() != (ROOT / name).read_bytes():
+                shutil.copyfile(ROOT / name, target)
+
+    def _compile(self, targets, may_fail=False):
+        done = self._call(["cmake", "--build", self._build, "--parallel", "1", "--target",
+                           *targets], may_fail)
+        return done.returncode == 0
+
+    def _call(self, command, may_fail=False):
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True,
+                              check=False)
+        if done.returncode != 0 and not may_fail:
+            raise SystemExit(done.stdout[-4000:] + done.stderr[-4000:])
+        return done
+
+    def _fails(self, test, seconds):
+        try:
+            return subprocess.run([self._build / "tests" / test[0], *test[1:]], timeout=seconds,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  check=False).returncode != 0
+        except subprocess.TimeoutExpired:
+            return True
+
+
+def verdict(mutant, caught_by):
+    if caught_by == "NOT COMPILED":
+        return "IS NOT COMPILED", False
+    if caught_by:
+        return f"caught by {caught_by}", not mutant.reason
+    return (f"survives: {mutant.reason}", True) if mutant.reason else ("SURVIVES", False)
+
+
+def run(mutants, directory, jobs):
+    tests = sorted({tuple(test) for mutant in mutants for test in mutant.tests})
+    targets = sorted({f"tests/{test[0]}" for test in tests})
+    workshops = [Workshop(directory / str(i), targets) for i in range(jobs)]
+    free = queue.Queue()
+    for workshop in workshops:
+        workshop.prepare()
+        free.put(workshop)
+    workshops[0].measure(tests)
+    for workshop in workshops[1:]:
+        workshop.seconds = workshops[0].seconds
+
+    def one(mutant):
+        workshop = free.get()
+        try:
+            return mutant, *verdict(mutant, workshop.try_out(mutant))
+        finally:
+            free.put(workshop)
+
+    good = 0
+    width = max(len(mutant.name) for mutant in mutants)
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for mutant, sentence, is_good in pool.map(one, mutants):
+            good += is_good
+            print(f"{mutant.name:{width}}  {sentence}", flush=True)
+    print(f"{good} passed, {len(mutants) - good} failed")
+    return good == len(mutants)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("check", "run"))
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--directory", type=pathlib.Path, default=ROOT / "build-mutants")
+    arguments = parser.parse_args()
+    mutants = parse(LIST.read_text())
+    wrong = list(complaints(mutants, lambda path: (ROOT / path).read_text()))
+    for sentence in wrong:
+        print(sentence)
+    if arguments.what == "check" or wrong:
+        print(f"{len(mutants)} mutants")
+        return not wrong
+    chosen = [mutant for mutant in mutants if not arguments.names or mutant.name in arguments.names]
+    unknown = set(arguments.names) - {mutant.name for mutant in chosen}
+    if unknown:
+        raise SystemExit(f"there is no mutant {', '.join(sorted(unknown))}")
+    return run(chosen, arguments.directory, arguments.jobs)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)

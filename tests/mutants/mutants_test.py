@@ -1,0 +1,54 @@
+"""The list of mutants is read and checked as it says."""
+import unittest
+
+import mutants
+
+TEXT = """# a comment
+
+R1_One
+in a.cc
+- return x;
++ return y;
+by a_test --seeds=3
+by b_test
+
+R2_Two
+in a.cc
+- f();
++ g();
+by a_test
+survives It is never called.
+"""
+
+
+class MutantsTest(unittest.TestCase):
+
+    def complaints(self, text, code):
+        return list(mutants.complaints(mutants.parse(text), lambda path: code))
+
+    def test_a_list_is_read(self):
+        one, two = mutants.parse(TEXT)
+        self.assertEqual(one, mutants.Mutant("R1_One", "a.cc", "return x;", "return y;",
+                                             [["a_test", "--seeds=3"], ["b_test"]]))
+        self.assertEqual(two.reason, "It is never called.")
+
+    def test_lines_that_are_gone_or_stand_twice_are_told(self):
+        self.assertEqual(self.complaints(TEXT, "return x; f();"), [])
+        self.assertEqual(len(self.complaints(TEXT, "return x; f(); f();")), 1)
+        self.assertEqual(len(self.complaints(TEXT, "return x;")), 1)
+
+    def test_names_are_given_once_and_mutants_are_whole(self):
+        self.assertEqual(len(self.complaints(TEXT + TEXT[TEXT.index("R2"):], "return x; f();")), 1)
+        self.assertEqual(len(self.complaints("R3_Three\nin a.cc\n", "")), 1)
+
+    def test_one_survives_only_with_a_reason_and_is_caught_only_without(self):
+        one, two = mutants.parse(TEXT)
+        self.assertTrue(mutants.verdict(one, "a_test")[1])
+        self.assertFalse(mutants.verdict(one, "")[1])
+        self.assertFalse(mutants.verdict(one, "NOT COMPILED")[1])
+        self.assertTrue(mutants.verdict(two, "")[1])
+        self.assertFalse(mutants.verdict(two, "a_test")[1])
+
+
+if __name__ == "__main__":
+    unittest.main()
