@@ -113,18 +113,24 @@ Answer<Ok> TestNode::Fence(Term term, uint32_t replicas, const std::string& log_
 
 Answer<Votes> TestNode::Prepare(RoundId round, const std::vector<Sql>& branches, bool want_rows,
                                 absl::Duration waited) {
+  std::vector<Branch> made;
+  for (const Sql& statements : branches) {
+    Branch& branch = made.emplace_back();
+    branch.transaction_id = "t" + std::to_string(made.size());
+    branch.clock = clock_.WallNow();
+    branch.seed = made.size();
+    branch.time_left = absl::Seconds(10);
+    BranchOperation& operation = branch.operations.emplace_back();
+    for (const std::string& sql : statements) operation.statements.push_back({sql, {}, {}});
+  }
+  return PrepareBranches(round, made, want_rows, waited);
+}
+
+Answer<Votes> TestNode::PrepareBranches(RoundId round, const std::vector<Branch>& branches,
+                                        bool want_rows, absl::Duration waited) {
   v1::PrepareRequest request;
   request.set_want_rows(want_rows);
-  int number = 0;
-  for (const Sql& statements : branches) {
-    v1::Branch* branch = request.add_branches();
-    branch->set_transaction_id("t" + std::to_string(++number));
-    rpc::ToProto(clock_.WallNow(), branch->mutable_clock());
-    branch->set_seed(static_cast<uint64_t>(number));
-    rpc::ToProto(absl::Seconds(10), branch->mutable_time_left());
-    v1::BranchOperation* operation = branch->add_operations();
-    for (const std::string& sql : statements) operation->add_statements()->set_sql(sql);
-  }
+  for (const Branch& branch : branches) rpc::ToProto(branch, request.add_branches());
   PrepareCall call;
   call.target = TargetOf(options_, round.term());
   call.round = round;
@@ -175,6 +181,12 @@ std::vector<std::unique_ptr<Answer<std::vector<StatementResult>>>> TestNode::Exe
   }
   engine_->Handle(batch);
   return answers;
+}
+
+Answer<Ok> TestNode::ReadAt(Term term, RoundId least) {
+  Answer<Ok> answer;
+  Handle(ReadTermMessage{term, least, answer.Taker()});
+  return answer;
 }
 
 Result<QueryRows> TestNode::Query(const std::string& sql, RoundId least, absl::Duration timeout) {

@@ -66,6 +66,10 @@ class TestNode {
   // `waited`: how long ago the call came. Each branch has 10 s from then.
   Answer<Votes> Prepare(RoundId round, const std::vector<Sql>& branches, bool want_rows = true,
                         absl::Duration waited = absl::ZeroDuration());
+  // The branches as they are.
+  Answer<Votes> PrepareBranches(RoundId round, const std::vector<Branch>& branches,
+                                bool want_rows = true,
+                                absl::Duration waited = absl::ZeroDuration());
   Answer<Ok> Commit(RoundId round, std::optional<uint32_t> cut = std::nullopt, Term term = 0);
   Answer<Ok> Rollback(RoundId round, Term term = 0);
   std::unique_ptr<Answer<std::vector<StatementResult>>> Execute(
@@ -73,6 +77,8 @@ class TestNode {
   // The locals in one batch.
   std::vector<std::unique_ptr<Answer<std::vector<StatementResult>>>> ExecuteAll(
       const std::vector<Sql>& transactions);
+  // By a run of that term; answered when it is admitted, whether or not the round is visible.
+  Answer<Ok> ReadAt(Term term, RoundId least);
   // Waits for the answer.
   Result<QueryRows> Query(const std::string& sql, RoundId least = RoundId(),
                           absl::Duration timeout = absl::Seconds(10));

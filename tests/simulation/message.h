@@ -34,6 +34,7 @@ struct Answer {
   Report report;
   std::vector<Vote> votes;
   RoundId visible;  // of a Read: what it shows
+  Rows rows;
 };
 
 }  // namespace lockstep::simulation

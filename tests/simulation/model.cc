@@ -1,25 +1,87 @@
 #include "tests/simulation/model.h"
 
+#include <algorithm>
+
 #include "tests/simulation/random.h"
 
 namespace lockstep::simulation {
 namespace {
 
-// A branch is a NO when its row, which earlier transactions wrote, has one of so many remainders.
-constexpr uint64_t kRemainders = 6;
+constexpr int64_t kMostCoins = 30;  // of one transfer
+
+// As the product's random(), the first time in a branch: never negative here.
+int64_t FirstChance(uint64_t seed) {
+  const auto value = static_cast<int64_t>(Mix(seed));
+  return (value < 0 ? value & INT64_MAX : value) % kChanceModulus;
+}
+
+int64_t MillisecondsOfMinute(absl::Time clock) { return absl::ToUnixMillis(clock) % 60000; }
+
+// The lowest database gives, the highest takes; a transaction in one database moves coins there.
+std::array<int64_t, 2> TransferOf(TransactionHandle transaction, DatabaseIndex database) {
+  const uint64_t what = Mix(transaction, 3);
+  const int64_t amount = 1 + static_cast<int64_t>(what % kMostCoins);
+  const size_t account = what >> 8 & 1;
+  const TransactionHandle databases = transaction >> kDatabasesShift;
+  std::array<int64_t, 2> coins = {};
+  const bool gives = (databases & ((uint64_t{1} << database) - 1)) == 0;
+  const bool takes = databases >> database == 1;
+  if (gives) coins[account] -= amount;
+  if (takes) coins[1 - account] += amount;
+  return coins;
+}
 
 }  // namespace
 
+void AppendList::Append(TransactionHandle item) {
+  auto node = std::make_shared<Node>();
+  node->item = item;
+  node->size = size() + 1;
+  node->hash = Mix(hash(), item);
+  node->before = std::move(last_);
+  last_ = std::move(node);
+}
+
+std::vector<TransactionHandle> AppendList::Items() const {
+  std::vector<TransactionHandle> items;
+  for (const Node* node = last_.get(); node != nullptr; node = node->before.get()) {
+    items.push_back(node->item);
+  }
+  std::reverse(items.begin(), items.end());
+  return items;
+}
+
+Work WorkOf(TransactionHandle transaction, DatabaseIndex database, ParticipantIndex participant) {
+  const uint64_t what = Mix(transaction, database);
+  Work work;
+  work.cell = what % std::tuple_size_v<decltype(Rows::cells)>;
+  work.refused_remainder = static_cast<int64_t>((what >> 8) % kRemainders);
+  work.added = static_cast<int64_t>(what >> 40);
+  if ((transaction & kNondeterministicBit) != 0) work.added += 1 + participant;
+  work.kind = static_cast<Work::Kind>(Mix(transaction, 1) % 4);
+  if (work.kind == Work::Kind::kTransfer) work.coins = TransferOf(transaction, database);
+  work.register_index = what >> 16 & 1;
+  return work;
+}
+
 Vote Execute(const PreparedBranch& branch, DatabaseIndex database, ParticipantIndex participant,
              Rows* rows) {
-  const uint64_t what = Mix(branch.transaction, database);
-  uint64_t& row = (*rows)[what % rows->size()];
-  if (row % kRemainders == (what >> 8) % kRemainders) return {Vote::Kind::kNo, 0};
+  const Work work = WorkOf(branch.transaction, database, participant);
+  int64_t& cell = rows->cells[work.cell];
+  if (cell % kRemainders == work.refused_remainder) return {Vote::Kind::kNo, 0};
+  for (size_t i = 0; i < work.coins.size(); ++i) {
+    if (rows->coins[i] + work.coins[i] < 0) return {Vote::Kind::kNo, 0};
+  }
   // Time and chance go in: a replica or a re-execution that sees others is found out (R23).
-  row = Mix(row, branch.seed, what ^ static_cast<uint64_t>(absl::ToUnixNanos(branch.clock)));
-  uint64_t digest = Mix(row);
-  if ((branch.transaction & kNondeterministicBit) != 0) digest = Mix(digest, participant);
-  return {Vote::Kind::kYes, digest};
+  cell = (cell * kMixFactor + FirstChance(branch.seed) + MillisecondsOfMinute(branch.clock) +
+          work.added) %
+         kMixModulus;
+  for (size_t i = 0; i < work.coins.size(); ++i) rows->coins[i] += work.coins[i];
+  if (work.kind == Work::Kind::kAppend) rows->list.Append(branch.transaction);
+  if (work.kind == Work::Kind::kRegister) rows->registers[work.register_index] = branch.transaction;
+  const uint64_t before = Mix(rows->list.hash(), rows->registers[work.register_index]);
+  return {Vote::Kind::kYes, Mix(static_cast<uint64_t>(cell), before,
+                                static_cast<uint64_t>(rows->coins[0] * 1000 + rows->coins[1]))};
 }
 
 }  // namespace lockstep::simulation

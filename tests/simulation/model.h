@@ -1,9 +1,11 @@
-// What transactions do in a simulation: a tiny database whose votes depend on all that came before.
+// What transactions do in a simulation: a tiny database whose votes depend on all that came before,
+// and three workloads whose end can be checked without knowing how it came about.
 #ifndef LOCKSTEP_TESTS_SIMULATION_MODEL_H_
 #define LOCKSTEP_TESTS_SIMULATION_MODEL_H_
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
@@ -23,8 +25,73 @@ using coordinator::Report;
 using coordinator::TransactionHandle;
 using coordinator::Vote;
 
+// What a transaction does follows from its handle alone: this bit, the databases that it changes,
+// and its number.
+inline constexpr TransactionHandle kNondeterministicBit = uint64_t{1} << 40;
+inline constexpr int kDatabasesShift = 41;
+
+inline constexpr bool ChangesDatabase(TransactionHandle transaction, DatabaseIndex database) {
+  return (transaction >> kDatabasesShift >> database & 1) != 0;
+}
+
+// A list that is only appended to; a copy shares what it has.
+class AppendList {
+ public:
+  size_t size() const { return last_ == nullptr ? 0 : last_->size; }
+  uint64_t hash() const { return last_ == nullptr ? 0 : last_->hash; }
+  void Append(TransactionHandle item);
+  std::vector<TransactionHandle> Items() const;  // from the first on
+
+  friend bool operator==(const AppendList& a, const AppendList& b) {
+    return a.size() == b.size() && a.hash() == b.hash();
+  }
+
+ private:
+  struct Node {
+    std::shared_ptr<const Node> before;
+    TransactionHandle item = 0;
+    size_t size = 0;
+    uint64_t hash = 0;
+  };
+  std::shared_ptr<const Node> last_;
+};
+
+inline constexpr int64_t kCoinsAtStart = 60;
+
 // The rows of one participant.
-using Rows = std::array<uint64_t, 3>;
+struct Rows {
+  std::array<int64_t, 3> cells = {};  // each mixes all that changed it
+  std::array<int64_t, 2> coins = {kCoinsAtStart, kCoinsAtStart};
+  std::array<TransactionHandle, 2> registers = {};
+  AppendList list;
+
+  friend bool operator==(const Rows&, const Rows&) = default;
+};
+
+// What one branch does: a cell is mixed, which fails when it has one of so many remainders, and
+// then its part of the workload.
+struct Work {
+  enum class Kind : uint8_t { kNothing, kTransfer, kAppend, kRegister };
+  Kind kind = Kind::kNothing;
+  size_t cell = 0;
+  int64_t added = 0;
+  int64_t refused_remainder = 0;
+  std::array<int64_t, 2> coins = {};  // what each account gets; neither may fall below 0
+  size_t register_index = 0;
+};
+
+inline constexpr int64_t kMixFactor = 48271;
+inline constexpr int64_t kMixModulus = 2147483647;
+inline constexpr int64_t kRemainders = 6;
+inline constexpr int64_t kChanceModulus = 1000003;
+
+// A nondeterministic one does another thing at each participant.
+Work WorkOf(TransactionHandle transaction, DatabaseIndex database, ParticipantIndex participant);
+
+// Runs a branch on rows: a YES changes them, a NO leaves them. Replicas of a database agree, unless
+// the transaction is marked as nondeterministic.
+Vote Execute(const PreparedBranch& branch, DatabaseIndex database, ParticipantIndex participant,
+             Rows* rows);
 
 // A branch as a participant runs and records it.
 struct RunBranch {
@@ -40,13 +107,6 @@ struct SimTry {
   TransactionHandle transaction = 0;
   ParticipantList participants;
 };
-
-inline constexpr TransactionHandle kNondeterministicBit = uint64_t{1} << 40;
-
-// Runs a branch on rows: a YES changes them, a NO leaves them. Replicas of a database agree, unless
-// the transaction is marked as nondeterministic.
-Vote Execute(const PreparedBranch& branch, DatabaseIndex database, ParticipantIndex participant,
-             Rows* rows);
 
 }  // namespace lockstep::simulation
 

@@ -7,11 +7,19 @@
 
 #include "coordinator/protocol/config.h"
 #include "participant/protocol/protocol.h"
+#include "participant/storage/store_options.h"
 #include "tests/simulation/random.h"
 
 namespace lockstep::simulation {
 
+// Both run the real protocols; what is below a participant's protocol differs.
+enum class Level {
+  kModel,   // a model of the participant's disk: fast
+  kSqlite,  // the participant's engine, SQLite and files on a disk in memory
+};
+
 struct Options {
+  Level level = Level::kModel;
   std::vector<uint32_t> replicas = {1, 1};  // per database
   int clients = 4;
   int steps = 600;
@@ -33,8 +41,12 @@ struct Options {
   double repeat_request = 0;
   double delay = 0.2;  // stays where it is although it was picked
 
-  // Chances per place inside a participant's handler, and per decision write.
+  // Chances per place inside a participant's handler, where the disk is used.
   double crash_inside = 0;
+  double disk_full = 0;   // the nth write of it finds no space
+  double sync_fails = 0;  // which ends the process; in a model a crash_inside is the same
+
+  // Chances per decision write.
   double write_fails = 0;  // half of those are written all the same
   double mark_fails = 0;   // a superseded coordinator is killed before its log says so
 
@@ -49,6 +61,7 @@ struct Options {
   coordinator::BrokenRules broken;
   bool obey_any_run = false;  // R22, at participants
   participant::BrokenRules broken_participant;
+  participant::StoreFaults store_faults;   // at Level::kSqlite
   bool term_is_not_durable = false;        // R1, at the participants
   bool log_forgets_term = false;           // R1, at the coordinators
   bool tombstone_is_not_durable = false;   // R3

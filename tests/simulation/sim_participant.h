@@ -1,17 +1,16 @@
-// A participant in a simulation: the real protocol over a simulated disk.
+// A participant in a simulation.
 #ifndef LOCKSTEP_TESTS_SIMULATION_SIM_PARTICIPANT_H_
 #define LOCKSTEP_TESTS_SIMULATION_SIM_PARTICIPANT_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
-#include "participant/protocol/protocol.h"
+#include "coordinator/protocol/types.h"
 #include "tests/simulation/message.h"
+#include "tests/simulation/model.h"
 #include "tests/simulation/options.h"
-#include "tests/simulation/storage.h"
 
 namespace lockstep::simulation {
 
@@ -20,59 +19,47 @@ namespace lockstep::simulation {
 class SimParticipant {
  public:
   struct Observer {
-    // Before the branches of a Prepare run: everything decided for it must be visible (R14).
+    // The branches of a Prepare run: everything decided for it has to be visible (R14).
     std::function<void(ParticipantIndex, RoundId)> on_execute;
     // Before a Rollback is answered.
     std::function<void(ParticipantIndex, RoundId)> on_rolled_back;
+    // A NO that the disk's want of space is the reason of.
+    std::function<void(ParticipantIndex, RoundId)> on_no_space;
     std::function<void(const std::string&)> on_violation;
+    std::function<coordinator::Now()> now;
   };
 
-  SimParticipant(ParticipantIndex index, DatabaseIndex database, const Options* options,
-                 Random* random, Observer observer);
+  virtual ~SimParticipant() = default;
 
-  bool alive() const { return protocol_ != nullptr; }
-  const Storage& storage() const { return storage_; }
-  // Requires alive().
-  const participant::State& state() const { return protocol_->state(); }
-
-  void Start();
-  void Crash(bool power);
-  // A sync that nobody asked for; finishes a re-execution too.
-  void Idle();
+  virtual bool alive() const = 0;
+  // Recovers what is on its disk. A fault may leave it dead.
+  virtual void Start() = 0;
+  // Requires alive(); `power`: the page cache is lost too.
+  virtual void Crash(bool power) = 0;
+  // A sync that nobody asked for; finishes a re-execution too. Requires alive().
+  virtual void Idle() = 0;
 
   enum class Handled { kAnswered, kDied, kWait };
   // Requires alive(). kWait: a read whose round is not visible yet.
-  Handled Handle(const Request& request, Answer* answer);
+  virtual Handled Handle(const Request& request, Answer* answer) = 0;
 
- private:
-  bool MayCrash();
-  bool Persist(const participant::Decision& decision);
-  Handled Prepare(const Request& request, Answer* answer);
-  Handled Commit(const Request& request, Answer* answer);
-  Handled Rollback(const Request& request, Answer* answer);
-  Handled Fence(const Request& request, Answer* answer);
-  participant::Decision DecideFence(const Request& request) const;
-  Handled Read(const Request& request, Answer* answer);
-  Handled RunBranches(const Request& request, Answer* answer);
-  Handled CommitCut(const Request& request);
-  Handled Done(Answer* answer);
-  Handled Refuse(participant::Refusal refusal, Answer* answer);
-  participant::Keep KeepOf(const Request& request) const;
-  // The rows after the YES branches; their digests have to come again.
-  Rows Reexecute(const std::vector<RunBranch>& branches);
-  void FinishRedo();
-  Report MakeReport() const;
-
-  const ParticipantIndex index_;
-  const DatabaseIndex database_;
-  const Options* const options_;
-  Random* const random_;
-  const Observer observer_;
-  Storage storage_;
-  std::unique_ptr<participant::Protocol> protocol_;  // null: not running
-  uint64_t boot_id_ = 0;
-  std::vector<Vote> votes_;  // of the last round that this process voted on
+  // Whether it can be told what it shows and holds: always while it is alive.
+  virtual bool is_known() const = 0;
+  // What follows requires is_known(). Readers are shown `rows()`, which are those of this round.
+  virtual RoundId applied() const = 0;
+  virtual const Rows& rows() const = 0;
+  // The round that it holds: prepared, in doubt, or to be re-executed.
+  virtual RoundId held() const = 0;
+  // Whether a round that was prepared can still be found again.
+  virtual bool CanFind(RoundId round) const = 0;
+  // The boot id of the coordinator's run that it follows; 0 for none.
+  virtual uint64_t coordinator() const = 0;
 };
+
+// By options.level; `options` and `random` outlive it.
+std::unique_ptr<SimParticipant> MakeParticipant(ParticipantIndex index, DatabaseIndex database,
+                                                const Options* options, Random* random,
+                                                SimParticipant::Observer observer);
 
 }  // namespace lockstep::simulation
 

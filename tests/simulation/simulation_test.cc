@@ -1,81 +1,117 @@
 // The whole protocol, with every fault, from seeds.
 //
-//   simulation_test                  the normal run
-//   simulation_test --seeds=N        N worlds
+//   simulation_test                  the normal run: both levels
+//   simulation_test --level=sqlite   participants are the real engine over SQLite on a simulated
+//   disk simulation_test --level=model    participants stand on a model of a disk: many more worlds
+//   simulation_test --seeds=N        N worlds of the level (model, if none is named)
 //   simulation_test --first_seed=S   from seed S on
+//   simulation_test --jobs=J         in J processes (default: one for each core)
 //   simulation_test --trace          tell what happens; use it with --seeds=1
+//
+// LOCKSTEP_SIMULATION_SEEDS, LOCKSTEP_SIMULATION_SQLITE_SEEDS: how many worlds the normal run has
+// of the model level (100000) and of the SQLite level (3000).
+#include "tests/simulation/spread.h"
+
 #include <gtest/gtest.h>
 
-#include <csignal>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string>
+#include <string_view>
+#include <thread>
 
-#include "tests/simulation/options.h"
-#include "tests/simulation/world.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 
 namespace lockstep::simulation {
 namespace {
 
-uint64_t seeds = 4000;
-uint64_t first_seed = 1;
-bool trace = false;
-uint64_t running_seed = 0;
+Spread arguments;
+bool has_seeds = false;
 
-// A broken invariant ends the process: say first where it was.
-void TellSeed(int) {
-  std::fprintf(stderr, "repeat it with --seeds=1 --trace --first_seed=%llu\n",
-               static_cast<unsigned long long>(running_seed));
+uint64_t SeedsFromEnvironment(const char* name, uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  if (text == nullptr) return otherwise;
+  uint64_t seeds = 0;
+  EXPECT_TRUE(absl::SimpleAtoi(text, &seeds)) << name << " is not a number";
+  return seeds;
+}
+
+void RunLevel(Level level, uint64_t seeds) {
+  Spread spread = arguments;
+  spread.level = level;
+  if (!has_seeds) spread.seeds = seeds;
+  const SpreadResult result = Run(spread);
+  const Totals& totals = result.totals;
+  std::printf(
+      "%llu worlds from seed %llu on: %llu committed, %llu of them by a request_id, %llu aborted, "
+      "%llu decided rounds, %llu coordinators, %llu starts of participants, %llu reads\n",
+      static_cast<unsigned long long>(totals.worlds),
+      static_cast<unsigned long long>(spread.first_seed),
+      static_cast<unsigned long long>(totals.committed),
+      static_cast<unsigned long long>(totals.by_request_id),
+      static_cast<unsigned long long>(totals.aborted),
+      static_cast<unsigned long long>(totals.decided_rounds),
+      static_cast<unsigned long long>(totals.coordinators),
+      static_cast<unsigned long long>(totals.participant_starts),
+      static_cast<unsigned long long>(totals.reads));
+  ASSERT_FALSE(result.failure.has_value()) << *result.failure;
+  EXPECT_EQ(totals.worlds, spread.seeds);
 }
 
 TEST(SimulationTest, NoWorldBreaksARuleAndEveryWorldComesToRest) {
-  std::printf("seeds %llu to %llu\n", static_cast<unsigned long long>(first_seed),
-              static_cast<unsigned long long>(first_seed + seeds - 1));
-  size_t committed = 0;
-  size_t aborted = 0;
-  size_t rounds = 0;
-  size_t coordinators = 0;
-  size_t requests = 0;
-  for (uint64_t seed = first_seed; seed < first_seed + seeds; ++seed) {
-    Options options = DrawOptions(seed);
-    options.trace = trace;
-    World world(options, seed);
-    running_seed = seed;
-    const auto violation = world.Run();
-    ASSERT_FALSE(violation.has_value())
-        << *violation << "\nrepeat it with --seeds=1 --trace --first_seed=" << seed;
-    committed += world.truth().committed();
-    aborted += world.truth().aborted();
-    rounds += world.truth().decided_rounds();
-    coordinators += world.coordinators();
-    requests += world.truth().committed_requests();
+  RunLevel(Level::kModel, SeedsFromEnvironment("LOCKSTEP_SIMULATION_SEEDS", 100'000));
+}
+
+TEST(SqliteSimulationTest, NoWorldBreaksARuleAndEveryWorldComesToRest) {
+  RunLevel(Level::kSqlite, SeedsFromEnvironment("LOCKSTEP_SIMULATION_SQLITE_SEEDS", 3'000));
+}
+
+// Whether it is one of ours, and right.
+bool Take(std::string_view argument) {
+  const auto take = [&argument](std::string_view name) {
+    if (!absl::StartsWith({argument.data(), argument.size()}, {name.data(), name.size()}))
+      return false;
+    argument.remove_prefix(name.size());
+    return true;
+  };
+  const auto number = [&argument](auto* out) {
+    return absl::SimpleAtoi({argument.data(), argument.size()}, out);
+  };
+  if (take("--seeds=")) {
+    has_seeds = true;
+    return number(&arguments.seeds);
   }
-  std::printf(
-      "%zu committed, %zu of them by a request_id, %zu aborted, %zu decided rounds, "
-      "%zu coordinators\n",
-      committed, requests, aborted, rounds, coordinators);
+  if (take("--first_seed=")) return number(&arguments.first_seed);
+  if (take("--jobs=")) return number(&arguments.jobs) && arguments.jobs > 0;
+  if (argument == "--trace") return arguments.trace = true;
+  if (!take("--level=")) return false;
+  arguments.level = argument == "sqlite" ? Level::kSqlite : Level::kModel;
+  return argument == "sqlite" || argument == "model";
 }
 
 }  // namespace
 }  // namespace lockstep::simulation
 
 int main(int argc, char** argv) {
+  using lockstep::simulation::Level;
   testing::InitGoogleTest(&argc, argv);
+  lockstep::simulation::arguments.jobs =
+      static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  bool selects = false;
   for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    if (argument.starts_with("--seeds=")) {
-      lockstep::simulation::seeds = std::strtoull(argv[i] + std::strlen("--seeds="), nullptr, 10);
-    } else if (argument.starts_with("--first_seed=")) {
-      lockstep::simulation::first_seed =
-          std::strtoull(argv[i] + std::strlen("--first_seed="), nullptr, 10);
-    } else if (argument == "--trace") {
-      lockstep::simulation::trace = true;
-    } else {
+    const std::string_view argument = argv[i];
+    if (!lockstep::simulation::Take(argument)) {
       std::fprintf(stderr, "unknown argument %s\n", argv[i]);
       return 2;
     }
+    selects = selects || argument.starts_with("--level=") || argument.starts_with("--seeds=");
   }
-  std::signal(SIGABRT, lockstep::simulation::TellSeed);
+  if (selects) {
+    testing::GTEST_FLAG(filter) = lockstep::simulation::arguments.level == Level::kSqlite
+                                      ? "SqliteSimulationTest.*"
+                                      : "SimulationTest.*";
+  }
   return RUN_ALL_TESTS();
 }

@@ -31,7 +31,7 @@ class Storage {
  public:
   const std::vector<AppliedRound>& applied() const { return applied_; }
   RoundId applied_round() const { return applied_.empty() ? RoundId() : applied_.back().round; }
-  Rows rows() const { return applied_.empty() ? Rows{} : applied_.back().after; }
+  const Rows& rows() const { return applied_.empty() ? before_all_ : applied_.back().after; }
   // The masked frame behind what is applied: prepared, in doubt or left over from a Rollback.
   const std::optional<Frame>& frame() const { return frame_; }
   uint64_t coordinator() const { return coordinator_; }
@@ -73,6 +73,7 @@ class Storage {
   RoundId tombstone_;
   bool identified_ = false;
   std::optional<Frame> redo_;
+  const Rows before_all_;
   std::vector<AppliedRound> applied_;
   std::optional<Frame> unsynced_;  // the frame of the last applied round, if no sync covered it
   std::optional<Frame> frame_;

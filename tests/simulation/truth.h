@@ -18,8 +18,10 @@ namespace lockstep::simulation {
 // simulated do not.
 class Truth {
  public:
-  explicit Truth(std::vector<DatabaseIndex> databases)
+  // `knows_digests`: the votes have the model's.
+  Truth(std::vector<DatabaseIndex> databases, bool knows_digests)
       : databases_(std::move(databases)),
+        knows_digests_(knows_digests),
         decided_(databases_.size()),
         rolled_back_(databases_.size()),
         answered_(databases_.size()) {}
@@ -43,9 +45,13 @@ class Truth {
   size_t committed_requests() const { return committed_requests_.size(); }
 
   // What participants do.
-  void Executes(ParticipantIndex participant, RoundId round, const Storage& storage);
+  void Executes(ParticipantIndex participant, RoundId round, RoundId applied);
   void RolledBack(ParticipantIndex participant, RoundId round);
-  void Check(ParticipantIndex participant, const Storage& storage);
+  void HadNoSpace(ParticipantIndex participant, RoundId round) {
+    sheets_[{round, participant}].had_no_space = true;
+  }
+  // Requires its.is_known().
+  void Check(ParticipantIndex participant, const SimParticipant& its);
 
   // A read that is sent now has to show this round.
   RoundId MustShow(ParticipantIndex participant) const { return answered_[participant]; }
@@ -63,6 +69,7 @@ class Truth {
   struct Sheet {  // a round at one participant
     std::vector<PreparedBranch> branches;
     std::optional<std::vector<Vote>> votes;
+    bool had_no_space = false;  // a NO says nothing about the rows then
   };
   struct Transaction {
     absl::InlinedVector<ParticipantIndex, 4> participants;
@@ -77,7 +84,10 @@ class Truth {
   // What a participant shows before a round.
   Rows RowsBefore(ParticipantIndex participant, RoundId round) const;
 
+  bool IsSame(const Vote& serial, const Vote& vote) const;
+
   const std::vector<DatabaseIndex> databases_;  // by participant
+  const bool knows_digests_;
   std::vector<std::vector<DecidedRound>> decided_;
   std::vector<std::set<RoundId>> rolled_back_;
   std::vector<RoundId> answered_;

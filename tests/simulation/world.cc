@@ -24,7 +24,7 @@ std::vector<DatabaseIndex> DatabasesOf(const Options& options) {
 World::World(Options options, uint64_t seed)
     : options_(std::move(options)),
       random_(seed),
-      truth_(DatabasesOf(options_)),
+      truth_(DatabasesOf(options_), options_.level == Level::kModel),
       log_(DatabasesOf(options_).size(), options_),
       clients_(static_cast<size_t>(options_.clients)) {
   config_.broken = options_.broken;
@@ -34,18 +34,25 @@ World::World(Options options, uint64_t seed)
     const bool is_master =
         config_.participants.empty() || config_.participants.back().database != database;
     config_.participants.push_back({absl::StrCat("node", p), database, is_master});
-    SimParticipant::Observer observer;
-    observer.on_execute = [this](ParticipantIndex index, RoundId round) {
-      truth_.Executes(index, round, participants_[index]->storage());
-    };
-    observer.on_rolled_back = [this](ParticipantIndex index, RoundId round) {
-      truth_.RolledBack(index, round);
-    };
-    observer.on_violation = [this](const std::string& what) { truth_.Violate(what); };
-    participants_.push_back(
-        std::make_unique<SimParticipant>(p, database, &options_, &random_, std::move(observer)));
+    participants_.push_back(MakeParticipant(p, database, &options_, &random_, MakeObserver()));
     participants_.back()->Start();
   }
+}
+
+SimParticipant::Observer World::MakeObserver() {
+  SimParticipant::Observer observer;
+  observer.on_execute = [this](ParticipantIndex index, RoundId round) {
+    truth_.Executes(index, round, participants_[index]->applied());
+  };
+  observer.on_rolled_back = [this](ParticipantIndex index, RoundId round) {
+    truth_.RolledBack(index, round);
+  };
+  observer.on_no_space = [this](ParticipantIndex index, RoundId round) {
+    truth_.HadNoSpace(index, round);
+  };
+  observer.on_violation = [this](const std::string& what) { truth_.Violate(what); };
+  observer.now = [this] { return now(); };
+  return observer;
 }
 
 std::optional<std::string> World::Run() {
@@ -116,7 +123,8 @@ void World::Restart() {
   for (const auto& participant : participants_) {
     if (participant->alive() || !random_.Chance(ending_ ? 1 : 0.1)) continue;
     participant->Start();
-    Trace("start of a participant");
+    ++participant_starts_;
+    Trace("start of a participant", participant->alive() ? "" : " in vain");
   }
   bool any = false;
   for (const auto& coordinator : coordinators_) {
@@ -139,6 +147,8 @@ void World::StopFaults() {
   options_.repeat_request = 0;
   options_.delay = 0;
   options_.crash_inside = 0;
+  options_.disk_full = 0;
+  options_.sync_fails = 0;
   options_.write_fails = 0;
   options_.vote_defer = 0;
   options_.veto = 0;
@@ -154,11 +164,9 @@ std::string World::Unrest() {
     if (!participant->alive()) return "a participant is down";
   }
   for (ParticipantIndex p = 0; p < participants_.size(); ++p) {
-    const participant::State& state = participants_[p]->state();
-    if (state.phase != participant::RoundPhase::kIdle) {
-      return absl::StrCat("participant ", p, " holds round ", state.round.value());
-    }
-    if (state.applied != truth_.LastDecided(p)) {
+    const RoundId held = participants_[p]->held();
+    if (!held.is_none()) return absl::StrCat("participant ", p, " holds round ", held.value());
+    if (participants_[p]->applied() != truth_.LastDecided(p)) {
       return absl::StrCat("participant ", p, " does not show all that was decided");
     }
   }
@@ -186,7 +194,7 @@ std::string World::Unrest() {
 
 void World::Check() {
   for (ParticipantIndex p = 0; p < participants_.size(); ++p) {
-    truth_.Check(p, participants_[p]->storage());
+    if (participants_[p]->is_known()) truth_.Check(p, *participants_[p]);
   }
 }
 

@@ -34,6 +34,8 @@ class World {
 
   const Truth& truth() const { return truth_; }
   size_t coordinators() const { return coordinators_.size(); }
+  size_t participant_starts() const { return participant_starts_; }
+  size_t reads() const { return reads_; }
 
  private:
   struct Call {
@@ -85,6 +87,7 @@ class World {
   using Message = std::variant<Request, Answer>;
 
   // world.cc: the run.
+  SimParticipant::Observer MakeObserver();
   void Step();
   void Break();
   void ComeToRest();
@@ -119,8 +122,10 @@ class World {
   void Send(size_t index, Request request, absl::Duration timeout);
   void RunClient(size_t client);
   void SubmitTransaction(size_t client);
-  TransactionHandle NewTransaction();
-  ParticipantList DrawParticipants();
+  TransactionHandle NewTransaction(uint64_t databases);
+  uint64_t AllDatabases() const;
+  uint64_t DrawDatabases();
+  ParticipantList ParticipantsOf(TransactionHandle transaction) const;
   void Submit(size_t index, TransactionHandle transaction, const ParticipantList& participants);
   bool WriteDecision(Coordinator* coordinator, const DecisionWrite& write, bool is_last);
   void SubmitToAll();
@@ -159,6 +164,8 @@ class World {
   CallId next_call_ = 1;
   TransactionHandle next_transaction_ = 1;
   bool ending_ = false;
+  size_t participant_starts_ = 0;
+  size_t reads_ = 0;  // that were answered
   TransactionHandle last_transaction_ = 0;
   bool all_voted_ = false;  // on last_transaction_
 };

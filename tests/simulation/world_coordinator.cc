@@ -60,7 +60,7 @@ void World::EndThoseOnCopy() {
 // From then on nothing but the copy's own ignorance stands in its way.
 bool World::AllHaveLeftCopyBehind() const {
   for (const auto& participant : participants_) {
-    const uint64_t run = participant->storage().coordinator();
+    const uint64_t run = participant->coordinator();
     const bool knows =
         std::find(copied_runs_.begin(), copied_runs_.end(), run) != copied_runs_.end();
     if (run == 0 || knows) return false;
@@ -218,25 +218,31 @@ void World::RunClient(size_t client) {
 
 void World::SubmitTransaction(size_t client) {
   clients_[client].busy = true;
-  clients_[client].transaction = NewTransaction();
-  Submit(clients_[client].coordinator, clients_[client].transaction, DrawParticipants());
+  clients_[client].transaction = NewTransaction(DrawDatabases());
+  Submit(clients_[client].coordinator, clients_[client].transaction,
+         ParticipantsOf(clients_[client].transaction));
 }
 
-TransactionHandle World::NewTransaction() {
-  TransactionHandle transaction = next_transaction_++;
+// In some of the databases, given as bits.
+TransactionHandle World::NewTransaction(uint64_t databases) {
+  TransactionHandle transaction = next_transaction_++ | databases << kDatabasesShift;
   if (random_.Chance(options_.nondeterministic)) transaction |= kNondeterministicBit;
   return transaction;
 }
 
-ParticipantList World::DrawParticipants() {
-  const uint64_t databases = options_.replicas.size();
-  uint64_t chosen = random_.Below(uint64_t{1} << databases);
-  if (chosen == 0) chosen = (uint64_t{1} << databases) - 1;
-  ParticipantList drawn;
+uint64_t World::AllDatabases() const { return (uint64_t{1} << options_.replicas.size()) - 1; }
+
+uint64_t World::DrawDatabases() {
+  const uint64_t chosen = random_.Below(AllDatabases() + 1);
+  return chosen == 0 ? AllDatabases() : chosen;
+}
+
+ParticipantList World::ParticipantsOf(TransactionHandle transaction) const {
+  ParticipantList list;
   for (ParticipantIndex p = 0; p < participants_.size(); ++p) {
-    if ((chosen >> config_.participants[p].database & 1) != 0) drawn.push_back(p);
+    if (ChangesDatabase(transaction, config_.participants[p].database)) list.push_back(p);
   }
-  return drawn;
+  return list;
 }
 
 void World::Submit(size_t index, TransactionHandle transaction,
@@ -254,8 +260,8 @@ void World::Submit(size_t index, TransactionHandle transaction,
 
 void World::SubmitToAll() {
   coordinator::Submit submit;
-  submit.transaction = next_transaction_++;
-  for (ParticipantIndex p = 0; p < participants_.size(); ++p) submit.participants.push_back(p);
+  submit.transaction = NewTransaction(AllDatabases());
+  submit.participants = ParticipantsOf(submit.transaction);
   submit.deadline = now_ + absl::Seconds(10);
   last_transaction_ = submit.transaction;
   clients_[0].busy = true;

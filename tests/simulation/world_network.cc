@@ -115,6 +115,7 @@ void World::Answered(Coordinator* coordinator, const Call& call, const Answer& a
       break;
     case Request::Kind::kRead:
       clients_[call.client].busy = false;
+      ++reads_;
       if (answer.visible < call.must_show) {
         truth_.Violate("a read misses a transaction that was answered before it (R21)");
       }

@@ -25,10 +25,11 @@ void World::TryRequest(size_t client) {
     its.request->its.key = random_.Below(1000);  // some ids share one
     its.request->its.body.low = next_transaction_;
     its.request->its.keep_until = absl::InfiniteFuture();
-    its.request->participants = DrawParticipants();
+    its.request->transaction = NewTransaction(DrawDatabases());
   }
   ++its.request->its.attempt;
-  its.request->transaction = NewTransaction();
+  its.request->transaction = NewTransaction(its.request->transaction >> kDatabasesShift);
+  its.request->participants = ParticipantsOf(its.request->transaction);
   truth_.Tried(*its.request);
   if (random_.Chance(options_.late_try)) {
     late_tries_.push_back({newest, *its.request});

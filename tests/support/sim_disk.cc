@@ -316,6 +316,12 @@ void SimDisk::BreakRead(int64_t nth) {
   vfs_->break_read = nth;
   vfs_->failed = false;
 }
+void SimDisk::SpareFailures() {
+  vfs_->fail_next_sync = false;
+  vfs_->fail_write = 0;
+  vfs_->break_read = 0;
+  vfs_->failed = false;
+}
 void SimDisk::Damage(const std::string& name, int64_t from, int64_t to) {
   std::string& content = vfs_->files.at(name).content;
   LOCKSTEP_CHECK(to <= static_cast<int64_t>(content.size()), "nothing is there to be damaged");

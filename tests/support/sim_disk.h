@@ -48,6 +48,8 @@ class SimDisk {
   // The same for the nth read or write, with an I/O error, as of a disk that dies.
   void BreakRead(int64_t nth);
   void BreakWrite(int64_t nth);
+  // None of these is planned any more, and failed() is false.
+  void SpareFailures();
   // Turns the file's bytes from `from` up to `to` into nonsense, as a disk that rots.
   void Damage(const std::string& name, int64_t from, int64_t to);
   // Whether the planned failure has happened.
