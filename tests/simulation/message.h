@@ -28,6 +28,7 @@ struct Request {
 struct Answer {
   CallId call = 0;
   size_t coordinator = 0;
+  ParticipantIndex participant = 0;
   bool ok = false;
   coordinator::CallFailure failure = coordinator::CallFailure::kRefused;
   bool strayed = false;  // refuses a Fence of another copy of the log

@@ -24,7 +24,7 @@ Options DrawOptions(uint64_t seed) {
     options.participant_crash = 0.03 * static_cast<double>(random.Below(4)) / 3;
     options.crash_inside = 0.03 * static_cast<double>(random.Below(4)) / 3;
     options.power_loss = static_cast<double>(random.Below(3)) / 2;
-    options.sync_fails = random.Chance(0.3) ? 0.01 : 0;
+    options.io_fails = random.Chance(0.5) ? 0.01 : 0;
   }
   if (restarts) {
     options.coordinator_crash = 0.01 * static_cast<double>(random.Below(3)) / 2;
@@ -43,6 +43,14 @@ Options DrawOptions(uint64_t seed) {
     options.power_loss = 0.5;
   }
   if (random.Chance(0.3)) options.disk_full = 0.03 * static_cast<double>(1 + random.Below(3)) / 3;
+  if (random.Chance(0.2)) options.slow_disk = 0.05;
+  if (random.Chance(0.3)) options.clock_drift = 0.5;
+  if (random.Chance(0.4)) {
+    options.partition = 0.005 * static_cast<double>(random.Below(3)) / 2;
+    options.one_way_partition = 0.005 * static_cast<double>(random.Below(3)) / 2;
+    options.swizzle = 0.003 * static_cast<double>(random.Below(3)) / 2;
+  }
+  options.reorder = static_cast<double>(random.Below(3)) / 2;
   options.idle_sync = random.Chance(0.5) ? 0.02 : 0.002;
   options.delay = random.Chance(0.5) ? 0.2 : 0.6;
   return options;

@@ -35,16 +35,26 @@ struct Options {
   double time_jump = 0.01;
   double idle_sync = 0.02;
 
+  double clock_drift = 0;  // of a start of a coordinator: its clocks go another way
+
+  // Chances per step that participants are cut off for a while: some at once, both ways or one way,
+  // or swizzled: one after the other, and healed in another order.
+  double partition = 0;
+  double one_way_partition = 0;
+  double swizzle = 0;
+
   // Chances per message.
   double lose_request = 0;
   double lose_answer = 0;
-  double repeat_request = 0;
-  double delay = 0.2;  // stays where it is although it was picked
+  double repeat_request = 0;  // a duplicate of it stays under way
+  double delay = 0.2;         // stays where it is although it was picked
+  double reorder = 1;         // any may be picked, and not the oldest
 
   // Chances per place inside a participant's handler, where the disk is used.
   double crash_inside = 0;
-  double disk_full = 0;   // the nth write of it finds no space
-  double sync_fails = 0;  // which ends the process; in a model a crash_inside is the same
+  double disk_full = 0;  // the nth write of it finds no space
+  double io_fails = 0;   // a read, write or sync, which ends the process; kSqlite only
+  double slow_disk = 0;  // it takes so long that messages wait
 
   // Chances per decision write.
   double write_fails = 0;  // half of those are written all the same

@@ -6,12 +6,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/check_hook.h"
 #include "participant/storage/prepare_store.h"
 #include "tests/simulation/sql_model.h"
 
 namespace lockstep::simulation {
 
 namespace {
+
+// Thrown in the place of an end of the real process.
+struct ProcessEnded {
+  std::string why;
+};
 
 constexpr int kSectorBytes = 512;
 // A start syncs, scans and opens; a round writes its frames and its record.
@@ -53,8 +59,8 @@ participant::EngineOptions SqliteParticipant::MakeOptions() {
   options.store.page_size = 1024;
   options.store.redo_capacity = int64_t{1} << 15;
   options.store.faults = options_->store_faults;
-  options.store.on_fatal = [this](const std::string&) {
-    died_of_sync_ = true;
+  options.store.on_fatal = [this](const std::string& why) {
+    ended_ = why;
     disk_.CrashNow();
   };
   options.round.record_bytes = size_t{1} << 15;
@@ -85,45 +91,67 @@ void SqliteParticipant::SetClock() {
 void SqliteParticipant::PlanFaults() {
   const auto place = [this] { return static_cast<int64_t>(1 + random_->Below(kMostOperations)); };
   if (random_->Chance(options_->crash_inside)) disk_.CrashBefore(place());
-  sync_fails_ = random_->Chance(options_->sync_fails);
-  if (sync_fails_) {
-    disk_.FailNextSync();
+  io_fails_ = random_->Chance(options_->io_fails);
+  if (io_fails_) {
+    switch (random_->Below(3)) {
+      case 0:
+        disk_.FailNextSync();
+        break;
+      case 1:
+        disk_.BreakWrite(place());
+        break;
+      default:
+        disk_.BreakRead(place());
+        break;
+    }
   } else if (random_->Chance(options_->disk_full)) {
     disk_.FailWrite(place());
   }
+}
+
+template <typename Act>
+void SqliteParticipant::Step(Act act) {
+  SetClock();
+  PlanFaults();
+  ended_.reset();
+  internal::SetCheckFailureHook([](const std::string& message) { throw ProcessEnded{message}; });
+  try {
+    act();
+  } catch (const ProcessEnded& process) {
+    ended_ = process.why;
+  }
+  internal::SetCheckFailureHook(nullptr);
 }
 
 bool SqliteParticipant::Survived() {
   // What was planned and has not come yet may come right now, before the answer.
   const bool strikes = random_->Chance(options_->crash_inside);
   disk_.Spare();
-  const bool sync_failed = sync_fails_ && disk_.failed();
+  const bool io_failed = io_fails_ && disk_.failed();
   disk_.SpareFailures();
-  if (sync_failed && !died_of_sync_ && !disk_.crashed()) {
-    observer_.on_violation("a sync failed, and the process lives on");
+  if (io_failed && !ended_ && !disk_.crashed()) {
+    observer_.on_violation("the disk failed, and the process lives on");
   }
-  if (strikes) disk_.CrashNow();
+  if (ended_ && !io_failed && !disk_.crashed()) {
+    observer_.on_violation("a participant ended itself: " + *ended_);
+  }
+  if (strikes || ended_) disk_.CrashNow();
   if (!disk_.crashed()) return true;
   Crash(random_->Chance(options_->power_loss));
   return false;
 }
 
 void SqliteParticipant::Start() {
-  died_of_sync_ = false;
   last_run_ = RoundId();
   node_ = std::make_unique<participant::TestNode>(engine_options_);
-  SetClock();
-  PlanFaults();
-  const absl::Status opened = node_->Open();
-  const bool disk_failed = disk_.failed();
-  if (!Survived()) return;
-  if (!opened.ok()) {
-    if (!disk_failed) {
-      observer_.on_violation("a start is refused: " + std::string(opened.message()));
-    }
-    return Crash(/*power=*/false);
-  }
-  Look();
+  Step([this] {
+    const absl::Status opened = node_->Open();
+    if (opened.ok()) return;
+    // As main does: it is told, and the process ends.
+    ended_ = std::string(opened.message());
+    if (disk_.failed()) disk_.CrashNow();
+  });
+  if (Survived()) Look();
 }
 
 void SqliteParticipant::Crash(bool power) {
@@ -153,16 +181,32 @@ void SqliteParticipant::Look() {
 }
 
 void SqliteParticipant::Idle() {
-  SetClock();
-  PlanFaults();
-  node_->engine().Idle();
+  Step([this] { node_->engine().Idle(); });
   if (Survived()) Look();
 }
 
 SimParticipant::Handled SqliteParticipant::Handle(const Request& request, Answer* answer) {
-  SetClock();
-  PlanFaults();
   bool answers = true;
+  Step([&] { answers = Obey(request, answer); });
+  if (!Survived()) return Handled::kDied;
+  Look();
+  if (!answers) return Handled::kWait;
+  answer->report = MakeReport();
+  if (request.kind == Request::Kind::kRead) {
+    answer->visible = report_.applied;
+    answer->rows = rows_;
+  }
+  if (request.kind == Request::Kind::kRollback && answer->ok) {
+    observer_.on_rolled_back(index_, request.round);
+  }
+  if (request.kind == Request::Kind::kCommit && answer->ok && report_.applied < request.round) {
+    observer_.on_violation("Commit answered OK, and not visible (R8)");
+  }
+  return Handled::kAnswered;
+}
+
+// Whether it is answered now.
+bool SqliteParticipant::Obey(const Request& request, Answer* answer) {
   switch (request.kind) {
     case Request::Kind::kPrepare:
       Prepare(request, answer);
@@ -186,24 +230,9 @@ SimParticipant::Handled SqliteParticipant::Handle(const Request& request, Answer
       if (!answer->ok) answer->failure = coordinator::CallFailure::kTermOutdated;
       break;
     case Request::Kind::kRead:
-      answers = Read(request, answer);
-      break;
+      return Read(request, answer);
   }
-  if (!Survived()) return Handled::kDied;
-  Look();
-  if (!answers) return Handled::kWait;
-  answer->report = MakeReport();
-  if (request.kind == Request::Kind::kRead) {
-    answer->visible = report_.applied;
-    answer->rows = rows_;
-  }
-  if (request.kind == Request::Kind::kRollback && answer->ok) {
-    observer_.on_rolled_back(index_, request.round);
-  }
-  if (request.kind == Request::Kind::kCommit && answer->ok && report_.applied < request.round) {
-    observer_.on_violation("Commit answered OK, and not visible (R8)");
-  }
-  return Handled::kAnswered;
+  return true;
 }
 
 void SqliteParticipant::Prepare(const Request& request, Answer* answer) {
@@ -251,7 +280,6 @@ void SqliteParticipant::TakeOk(const OkAnswer& got, Answer* answer) const {
   answer->ok = true;
 }
 
-// Whether it is answered now.
 bool SqliteParticipant::Read(const Request& request, Answer* answer) {
   TakeOk(node_->ReadAt(request.term, request.round), answer);
   return !answer->ok || node_->Report().applied >= request.round;

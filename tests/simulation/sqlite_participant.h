@@ -17,8 +17,8 @@ namespace lockstep::simulation {
 // reader's thread works only while the simulation waits for it, so all stays in one order.
 //
 // A crash is planned before some write or sync of a message, of an idle turn or of a start; the
-// process then goes on as a ghost to the end of that step and is dropped. A sync that fails ends
-// the process in the same way: if it does not, that is a violation.
+// process then goes on as a ghost to the end of that step and is dropped. A read, write or sync
+// that fails has to end the process: if it does not, that is a violation.
 class SqliteParticipant final : public SimParticipant {
  public:
   SqliteParticipant(ParticipantIndex index, DatabaseIndex database, const Options* options,
@@ -46,10 +46,15 @@ class SqliteParticipant final : public SimParticipant {
   void SetClock();
   // Faults of the disk that may strike until the step has ended.
   void PlanFaults();
+  // Runs a step of the process, with faults; `act` may end in the middle.
+  template <typename Act>
+  void Step(Act act);
   // After a step: whether the process has lived through it. Looks at what is true then.
   bool Survived();
   void Look();
 
+  // Whether it is answered now.
+  bool Obey(const Request& request, Answer* answer);
   void Prepare(const Request& request, Answer* answer);
   void TakeVotes(const Request& request, const participant::Votes& votes, Answer* answer);
   void Refuse(const Error& error, Answer* answer) const;
@@ -65,9 +70,9 @@ class SqliteParticipant final : public SimParticipant {
   SimDisk disk_;
   const participant::EngineOptions engine_options_;
   std::unique_ptr<participant::TestNode> node_;  // null: not running
-  bool died_of_sync_ = false;
-  bool sync_fails_ = false;
-  RoundId last_run_;  // the latest that this process voted on
+  std::optional<std::string> ended_;             // why the process ended itself
+  bool io_fails_ = false;                        // is planned
+  RoundId last_run_;                             // the latest that this process voted on
   absl::Duration last_now_;
   // Of the latest look.
   participant::NodeReport report_;

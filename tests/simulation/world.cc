@@ -26,7 +26,8 @@ World::World(Options options, uint64_t seed)
       random_(seed),
       truth_(DatabasesOf(options_), options_.level == Level::kModel),
       log_(DatabasesOf(options_).size(), options_),
-      clients_(static_cast<size_t>(options_.clients)) {
+      clients_(static_cast<size_t>(options_.clients)),
+      busy_until_(DatabasesOf(options_).size()) {
   config_.broken = options_.broken;
   config_.round_caps.transactions = static_cast<uint32_t>(1 + random_.Below(8));
   for (const DatabaseIndex database : DatabasesOf(options_)) {
@@ -72,6 +73,11 @@ std::optional<std::string> World::Run() {
   return truth_.violation();
 }
 
+coordinator::Now World::NowOf(const Coordinator& coordinator) const {
+  const absl::Duration passed = now_ * coordinator.pace;
+  return {passed, absl::FromUnixSeconds(1700000000) + passed + skew_};
+}
+
 void World::ComeToRest() {
   const absl::Duration end = now_ + kLongestUnrest;
   while (!truth_.violation() && !AtRest()) {
@@ -113,6 +119,14 @@ void World::Break() {
   }
   if (random_.Chance(options_.second_coordinator)) StartCoordinator();
   if (random_.Chance(options_.old_log)) StartOnCopy();
+  const size_t participants = participants_.size();
+  if (random_.Chance(options_.partition)) {
+    outages_.Partition(participants, /*one_way=*/false, now_, &random_);
+  }
+  if (random_.Chance(options_.one_way_partition)) {
+    outages_.Partition(participants, /*one_way=*/true, now_, &random_);
+  }
+  if (random_.Chance(options_.swizzle)) outages_.Swizzle(participants, now_, &random_);
   if (random_.Chance(options_.time_jump)) now_ += absl::Milliseconds(random_.Below(2000));
   if (random_.Chance(options_.time_jump)) {
     skew_ += absl::Milliseconds(random_.Below(4000)) - absl::Seconds(2);
@@ -137,6 +151,7 @@ void World::StopFaults() {
   ending_ = true;
   EndThoseOnCopy();
   late_tries_.clear();
+  outages_.HealAll();
   options_.old_log = 0;
   options_.participant_crash = 0;
   options_.coordinator_crash = 0;
@@ -148,7 +163,8 @@ void World::StopFaults() {
   options_.delay = 0;
   options_.crash_inside = 0;
   options_.disk_full = 0;
-  options_.sync_fails = 0;
+  options_.io_fails = 0;
+  options_.slow_disk = 0;
   options_.write_fails = 0;
   options_.vote_defer = 0;
   options_.veto = 0;

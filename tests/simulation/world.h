@@ -13,6 +13,7 @@
 #include "coordinator/protocol/protocol.h"
 #include "tests/simulation/message.h"
 #include "tests/simulation/options.h"
+#include "tests/simulation/outages.h"
 #include "tests/simulation/sim_log.h"
 #include "tests/simulation/sim_participant.h"
 #include "tests/simulation/truth.h"
@@ -64,6 +65,7 @@ class World {
     SimLog* const log;
     const std::vector<uint64_t> runs;
     bool alive = true;
+    double pace = 1;  // of its clocks
     coordinator::Protocol protocol;
     coordinator::Invariants invariants;
     std::vector<coordinator::Event> inbox;
@@ -99,6 +101,8 @@ class World {
 
   // world_network.cc
   void DeliverOne();
+  size_t PickMessage();
+  bool HasToWait(const Message& message);
   void Deliver(Request request);
   void Deliver(const Answer& answer);
   void LoseCall(const Request& request, coordinator::CallFailure failure);
@@ -143,6 +147,8 @@ class World {
                               const coordinator::LogDecision& record) const;
 
   coordinator::Now now() const { return {now_, absl::FromUnixSeconds(1700000000) + now_ + skew_}; }
+  // As its own clocks tell it.
+  coordinator::Now NowOf(const Coordinator& coordinator) const;
 
   template <typename... Parts>
   void Trace(const Parts&... parts);
@@ -158,7 +164,9 @@ class World {
   std::vector<std::unique_ptr<Coordinator>> coordinators_;
   std::vector<Client> clients_;
   std::vector<LateTry> late_tries_;
-  std::vector<Message> network_;
+  std::vector<Message> network_;  // the oldest first
+  Outages outages_;
+  std::vector<absl::Duration> busy_until_;  // by participant: its disk is slow
   absl::Duration now_ = absl::Seconds(1);
   absl::Duration skew_;  // of the wall clock, which may jump
   CallId next_call_ = 1;

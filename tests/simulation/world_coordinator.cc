@@ -23,8 +23,11 @@ void World::StartCoordinator(SimLog* log) {
   coordinators_.push_back(std::make_unique<Coordinator>(config_, start, log));
   Trace("start of coordinator ", coordinators_.size() - 1, " with term ", start.term,
         IsOnCopy(*coordinators_.back()) ? " on an old copy" : "");
+  if (random_.Chance(options_.clock_drift)) {
+    coordinators_.back()->pace = 0.9 + 0.2 * static_cast<double>(random_.Below(100)) / 100;
+  }
   std::vector<Effect> effects;
-  coordinators_.back()->protocol.Start(now(), &effects);
+  coordinators_.back()->protocol.Start(NowOf(*coordinators_.back()), &effects);
   if (!options_.is_broken) coordinators_.back()->invariants.ObserveStart(effects);
   CarryOut(coordinators_.size() - 1, std::move(effects));
 }
@@ -84,14 +87,15 @@ void World::StartOnCopy() {
 
 void World::RunCoordinator(size_t index) {
   Coordinator& coordinator = *coordinators_[index];
-  if (coordinator.next_tick <= now_) {
+  const coordinator::Now its_now = NowOf(coordinator);
+  if (coordinator.next_tick <= its_now.monotonic) {
     coordinator.inbox.emplace_back(coordinator::Tick{});
-    coordinator.next_tick = now_ + coordinator::kTickInterval;
+    coordinator.next_tick = its_now.monotonic + coordinator::kTickInterval;
   }
   if (coordinator.inbox.empty()) return;
   const std::vector<Event> events = std::exchange(coordinator.inbox, {});
   std::vector<Effect> effects;
-  coordinator.protocol.StepAll(events, now(), &effects);
+  coordinator.protocol.StepAll(events, its_now, &effects);
   if (!options_.is_broken) {
     coordinator.invariants.ObserveAll(events, effects);
     coordinator.protocol.CheckInvariants();
@@ -110,7 +114,7 @@ void World::CarryOut(size_t index, std::vector<Effect> effects) {
       request.participant = prepare->participant;
       request.round = prepare->round;
       request.branches = std::move(prepare->branches);
-      Send(index, std::move(request), prepare->vote_deadline - now_);
+      Send(index, std::move(request), prepare->vote_deadline - NowOf(coordinator).monotonic);
     } else if (auto* record = std::get_if<coordinator::LogDecision>(&effect)) {
       std::vector<SimTry> tries = TriesOf(coordinator, *record);
       coordinator.writes.push_back({std::move(*record), std::move(tries)});
@@ -252,8 +256,9 @@ void World::Submit(size_t index, TransactionHandle transaction,
   submit.participants = participants;
   submit.bytes = 100;
   submit.deadline =
-      now_ + (random_.Chance(options_.short_deadline) ? absl::Milliseconds(random_.Below(200))
-                                                      : absl::Seconds(1 + random_.Below(10)));
+      NowOf(*coordinators_[index]).monotonic + (random_.Chance(options_.short_deadline)
+                                                    ? absl::Milliseconds(random_.Below(200))
+                                                    : absl::Seconds(1 + random_.Below(10)));
   truth_.Submitted(transaction, participants);
   coordinators_[index]->inbox.emplace_back(std::move(submit));
 }
@@ -262,7 +267,6 @@ void World::SubmitToAll() {
   coordinator::Submit submit;
   submit.transaction = NewTransaction(AllDatabases());
   submit.participants = ParticipantsOf(submit.transaction);
-  submit.deadline = now_ + absl::Seconds(10);
   last_transaction_ = submit.transaction;
   clients_[0].busy = true;
   clients_[0].transaction = submit.transaction;
@@ -270,7 +274,9 @@ void World::SubmitToAll() {
   for (clients_[0].coordinator = 0; !coordinators_[clients_[0].coordinator]->alive;) {
     ++clients_[0].coordinator;
   }
-  coordinators_[clients_[0].coordinator]->inbox.emplace_back(std::move(submit));
+  Coordinator& coordinator = *coordinators_[clients_[0].coordinator];
+  submit.deadline = NowOf(coordinator).monotonic + absl::Seconds(10);
+  coordinator.inbox.emplace_back(std::move(submit));
 }
 
 void World::SendRead(size_t client) {

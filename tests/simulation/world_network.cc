@@ -12,20 +12,38 @@ namespace {
 
 // A call whose request or answer was lost fails within this time.
 constexpr int64_t kLongestLossMs = 400;
-constexpr double kLossIsSeen = 0.3;  // as a broken connection, before the call's deadline
+constexpr double kCutOffIsLost = 0.1;  // each time that it is tried
+constexpr double kLossIsSeen = 0.3;    // as a broken connection, before the call's deadline
 
 }  // namespace
 
+size_t World::PickMessage() {
+  return random_.Chance(options_.reorder) ? random_.Below(network_.size()) : 0;
+}
+
+// What is cut off may be lost, or arrive when the cut is healed.
+bool World::HasToWait(const Message& message) {
+  if (const auto* request = std::get_if<Request>(&message)) {
+    return busy_until_[request->participant] > now_ ||
+           outages_.Blocks(request->participant, Outages::Direction::kRequests, now_);
+  }
+  return outages_.Blocks(std::get<Answer>(message).participant, Outages::Direction::kAnswers, now_);
+}
+
 void World::DeliverOne() {
-  const size_t index = random_.Below(network_.size());
+  const size_t index = PickMessage();
   if (random_.Chance(options_.delay)) return;
+  if (HasToWait(network_[index])) {
+    // Others may pass it; it is lost when nobody waits for it any more.
+    Message waits = std::move(network_[index]);
+    network_.erase(network_.begin() + static_cast<std::ptrdiff_t>(index));
+    if (!random_.Chance(kCutOffIsLost)) network_.push_back(std::move(waits));
+    return;
+  }
   const bool repeat =
       std::holds_alternative<Request>(network_[index]) && random_.Chance(options_.repeat_request);
-  Message message = network_[index];
-  if (!repeat) {
-    std::swap(network_[index], network_.back());
-    network_.pop_back();
-  }
+  Message message = repeat ? network_[index] : std::move(network_[index]);
+  if (!repeat) network_.erase(network_.begin() + static_cast<std::ptrdiff_t>(index));
   if (std::holds_alternative<Request>(message)) {
     Deliver(std::move(std::get<Request>(message)));
   } else {
@@ -52,6 +70,10 @@ void World::Deliver(Request request) {
   Answer answer;
   answer.call = request.call;
   answer.coordinator = request.coordinator;
+  answer.participant = request.participant;
+  if (random_.Chance(options_.slow_disk)) {
+    busy_until_[request.participant] = now_ + absl::Milliseconds(random_.Below(300));
+  }
   const SimParticipant::Handled handled = participant.Handle(request, &answer);
   Trace("p", request.participant, " ", Describe(request), " -> ",
         handled == SimParticipant::Handled::kDied ? std::string("dies") : Describe(answer));
