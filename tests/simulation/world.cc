@@ -69,6 +69,7 @@ std::optional<std::string> World::Run() {
     SubmitToAll();
     ComeToRest();
   }
+  if (!truth_.violation()) CheckHistory();
   if (!all_voted_) truth_.Violate("at rest, but no transaction is voted on");
   return truth_.violation();
 }
@@ -206,6 +207,17 @@ std::string World::Unrest() {
   if (log_.size() > 0) return "the log is not empty";
   if (log_.superseded()) return "the newest log was taken for an older copy";
   return "";
+}
+
+// All is at rest, and what participants show is equal to what was decided: to each other, too.
+void World::CheckHistory() {
+  std::vector<Rows> finals;
+  for (ParticipantIndex p = 0; p < participants_.size(); ++p) {
+    if (config_.participants[p].database == finals.size()) {
+      finals.push_back(participants_[p]->rows());
+    }
+  }
+  if (const auto wrong = history_.Check(finals)) truth_.Violate(*wrong);
 }
 
 void World::Check() {

@@ -11,6 +11,7 @@
 
 #include "coordinator/protocol/invariants.h"
 #include "coordinator/protocol/protocol.h"
+#include "tests/simulation/history.h"
 #include "tests/simulation/message.h"
 #include "tests/simulation/options.h"
 #include "tests/simulation/outages.h"
@@ -43,8 +44,9 @@ class World {
     Request::Kind kind = Request::Kind::kStatus;
     ParticipantIndex participant = 0;
     RoundId round;
-    RoundId must_show;  // of a read
-    size_t client = 0;  // of a read
+    RoundId must_show;       // of a read
+    size_t client = 0;       // of a read
+    absl::Duration invoked;  // of a read
     absl::Duration fails_at;
     coordinator::CallFailure failure = coordinator::CallFailure::kTimeout;
   };
@@ -98,6 +100,7 @@ class World {
   void StopFaults();
   std::string Unrest();
   void Check();
+  void CheckHistory();
 
   // world_network.cc
   void DeliverOne();
@@ -156,6 +159,7 @@ class World {
   Options options_;
   Random random_;
   Truth truth_;
+  History history_;
   coordinator::Config config_;
   SimLog log_;
   std::unique_ptr<SimLog> copy_;

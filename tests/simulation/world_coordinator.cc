@@ -139,6 +139,8 @@ void World::CarryOut(size_t index, std::vector<Effect> effects) {
       Send(index, std::move(request), coordinator::kStatusTimeout);
     } else if (auto* complete = std::get_if<coordinator::Complete>(&effect)) {
       truth_.Told(*complete);
+      history_.Completed(complete->transaction, complete->ending == coordinator::Ending::kCommitted,
+                         now_);
       EndClient(*complete);
       EndTry(index, *complete);
     } else if (auto* alarm = std::get_if<coordinator::Alarm>(&effect)) {
@@ -260,6 +262,7 @@ void World::Submit(size_t index, TransactionHandle transaction,
                                                     ? absl::Milliseconds(random_.Below(200))
                                                     : absl::Seconds(1 + random_.Below(10)));
   truth_.Submitted(transaction, participants);
+  history_.Invoked(transaction, now_);
   coordinators_[index]->inbox.emplace_back(std::move(submit));
 }
 
@@ -271,6 +274,7 @@ void World::SubmitToAll() {
   clients_[0].busy = true;
   clients_[0].transaction = submit.transaction;
   truth_.Submitted(submit.transaction, submit.participants);
+  history_.Invoked(submit.transaction, now_);
   for (clients_[0].coordinator = 0; !coordinators_[clients_[0].coordinator]->alive;) {
     ++clients_[0].coordinator;
   }
@@ -292,6 +296,7 @@ void World::SendRead(size_t client) {
   Send(index, std::move(request), kReadTimeout);
   Call& call = coordinators_[index]->calls.rbegin()->second;
   call.client = client;
+  call.invoked = now_;
   call.must_show = truth_.MustShow(route->participant);
 }
 

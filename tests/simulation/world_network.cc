@@ -138,6 +138,7 @@ void World::Answered(Coordinator* coordinator, const Call& call, const Answer& a
     case Request::Kind::kRead:
       clients_[call.client].busy = false;
       ++reads_;
+      history_.HasRead({config_.participants[p].database, call.invoked, now_, answer.rows});
       if (answer.visible < call.must_show) {
         truth_.Violate("a read misses a transaction that was answered before it (R21)");
       }
