@@ -168,6 +168,7 @@ void World::StopFaults() {
   options_.slow_disk = 0;
   options_.write_fails = 0;
   options_.vote_defer = 0;
+  options_.nondeterministic = 0;
   options_.veto = 0;
   options_.idle_sync = 0.3;
 }
