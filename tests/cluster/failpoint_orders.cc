@@ -62,7 +62,13 @@ void FailpointOrders::Arm(size_t process, const std::string& name, int nth) {
   order.armed.store(nth, std::memory_order_release);
 }
 
-void FailpointOrders::Disarm(size_t process) { orders_[process]->armed.store(0); }
+bool FailpointOrders::Disarm(size_t process) {
+  FailpointOrder& order = *orders_[process];
+  const bool was_armed = order.name[0] != 0;
+  const int32_t left = order.armed.exchange(0);
+  order.name[0] = 0;
+  return was_armed && left <= 0;
+}
 
 bool FailpointOrders::Reached(size_t process) const {
   return orders_[process]->reached.load() != 0;

@@ -31,7 +31,8 @@ class FailpointOrders {
 
   // From now on the process ends when it comes to the failpoint for the nth time. It may run.
   void Arm(size_t process, const std::string& name, int nth = 1);
-  void Disarm(size_t process);
+  // Returns whether that came too late: the process is at its end.
+  bool Disarm(size_t process);
   // Whether it ended there since Arm.
   bool Reached(size_t process) const;
 
