@@ -4,7 +4,7 @@
 #define LOCKSTEP_COORDINATOR_PROTOCOL_CORE_H_
 
 #include <cstdint>
-#include <memory>
+#include <deque>
 #include <optional>
 #include <string>
 #include <utility>
@@ -54,6 +54,7 @@ class Core {
   uint64_t queue_length() const;
   View GetView() const;
   void CheckInvariants() const;
+  void AppendState(std::vector<uint64_t>* words) const;
 
  private:
   // core.cc: clients and time.
@@ -129,6 +130,11 @@ class Core {
   void SendFenceTo(ParticipantIndex participant);
   void SendStatusTo(ParticipantIndex participant);
 
+  // core_state.cc
+  void AppendParticipant(const ParticipantRecord& record, std::vector<uint64_t>* words) const;
+  void AppendRound(const Round& round, std::vector<uint64_t>* words) const;
+  bool IsDue(absl::Duration when) const { return when <= now_.monotonic; }
+
   template <typename T>
   void Emit(T effect) {
     if (dead_) return;
@@ -153,7 +159,7 @@ class Core {
 
   std::vector<ParticipantRecord> participants_;
   AdmissionQueue queue_;
-  std::vector<std::unique_ptr<Round>> rounds_;
+  std::deque<Round> rounds_;  // references to its elements stay
   std::vector<RoundSlot> unused_rounds_;
   // Decided rounds, each with how many participants have not reported it durable (rule R17).
   absl::flat_hash_map<RoundId, uint32_t> decisions_;

@@ -9,7 +9,7 @@ void Core::CheckInvariants() const {
   for (ParticipantIndex p = 0; p < participants_.size(); ++p) {
     const ParticipantRecord& participant = participants_[p];
     if (participant.round != kNoRound) {
-      const Round& round = *rounds_[participant.round];
+      const Round& round = rounds_[participant.round];
       LOCKSTEP_CHECK(round.phase != Round::Phase::kUnused, "in a round that has ended");
       LOCKSTEP_CHECK(round.participants[participant.place] == p, "in somebody else's place");
       for (const Delivery& delivery : participant.outbox) {
@@ -41,10 +41,10 @@ void Core::CheckInvariants() const {
                    "a decision that is owed was forgotten (R17)");
   }
   uint64_t in_rounds = 0;
-  for (const auto& round : rounds_) {
-    if (round->phase == Round::Phase::kUnused) continue;
-    if (!round->told) in_rounds += round->transactions.size();
-    LOCKSTEP_CHECK((round->phase == Round::Phase::kVoting) == (round->awaited > 0),
+  for (const Round& round : rounds_) {
+    if (round.phase == Round::Phase::kUnused) continue;
+    if (!round.told) in_rounds += round.transactions.size();
+    LOCKSTEP_CHECK((round.phase == Round::Phase::kVoting) == (round.awaited > 0),
                    "a round without a decision although all votes are there");
   }
   LOCKSTEP_CHECK(queue_.used() == queue_.waiting() + in_rounds, "a transaction got lost");

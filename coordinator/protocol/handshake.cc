@@ -50,7 +50,7 @@ void Core::LearnBoot(ParticipantIndex participant, uint64_t boot_id) {
     return;
   }
   // The run that was to vote is gone, and its vote with it (rule R11).
-  if (record.round != kNoRound && AwaitingVote(participant, rounds_[record.round]->id) != nullptr) {
+  if (record.round != kNoRound && AwaitingVote(participant, rounds_[record.round].id) != nullptr) {
     MissVote(participant);
   } else {
     LoseHandshake(participant, "it has restarted; shaking hands");
@@ -78,7 +78,7 @@ void Core::Refuse(ParticipantIndex participant, std::string reason, bool alarm) 
 
 void Core::Unreachable(ParticipantIndex participant, std::string reason) {
   ParticipantRecord& record = participants_[participant];
-  if (record.round != kNoRound && AwaitingVote(participant, rounds_[record.round]->id) != nullptr) {
+  if (record.round != kNoRound && AwaitingVote(participant, rounds_[record.round].id) != nullptr) {
     MissVote(participant);
   }
   // At once, but only once: an answer that fails at once must not be asked for again and again.
@@ -196,7 +196,7 @@ void Core::Recover(ParticipantIndex participant, const Report& report) {
   }
   if (report.prepared.is_none() || keeps || owed(report.prepared)) return;
   LOCKSTEP_CHECK(report.prepared > record.durable, "in doubt about what is durable");
-  const bool undecided = record.round != kNoRound && rounds_[record.round]->id == report.prepared;
+  const bool undecided = record.round != kNoRound && rounds_[record.round].id == report.prepared;
   if (undecided) return;
   // A torn commit frame unmasks to a random number. The Rollback may leave it as a tombstone, which
   // must not stand above the rounds to come.

@@ -9,6 +9,7 @@ namespace lockstep::coordinator {
 Protocol::Protocol(Config config, StartState start)
     : core_(std::make_unique<Core>(std::move(config), std::move(start))) {}
 Protocol::~Protocol() = default;
+Protocol::Protocol(const Protocol& other) : core_(std::make_unique<Core>(*other.core_)) {}
 
 void Protocol::Start(Now now, std::vector<Effect>* effects) { core_->Start(now, effects); }
 
@@ -37,5 +38,7 @@ uint64_t Protocol::queue_length() const { return core_->queue_length(); }
 View Protocol::GetView() const { return core_->GetView(); }
 
 void Protocol::CheckInvariants() const { core_->CheckInvariants(); }
+
+void Protocol::AppendState(std::vector<uint64_t>* words) const { core_->AppendState(words); }
 
 }  // namespace lockstep::coordinator

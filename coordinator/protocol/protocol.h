@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_COORDINATOR_PROTOCOL_PROTOCOL_H_
 #define LOCKSTEP_COORDINATOR_PROTOCOL_PROTOCOL_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -35,7 +36,8 @@ class Protocol {
   // Requires 1 or more participants, and a StartState::participants that is empty or as long.
   Protocol(Config config, StartState start);
   ~Protocol();
-  Protocol(const Protocol&) = delete;
+  // The copy goes on alone from here, as this one would.
+  Protocol(const Protocol& other);
   Protocol& operator=(const Protocol&) = delete;
 
   // Call once, before any Step. Effects are appended, here and below.
@@ -62,6 +64,13 @@ class Protocol {
 
   // Ends the process if an invariant is broken; O(everything): for tests.
   void CheckInvariants() const;
+
+  // Appends all that later Steps depend on: two protocols of one Config that append the same act
+  // alike, but for seeds and texts. Of instants it tells only whether they have come, by the time
+  // of the latest Step; so that holds as long as the caller lets time pass in steps that either
+  // bring nothing due or everything. Names of slots and counts of calls do not show. For tests that
+  // compare states.
+  void AppendState(std::vector<uint64_t>* words) const;
 
  private:
   std::unique_ptr<Core> core_;

@@ -93,12 +93,12 @@ RoundSlot Core::NewRound() {
   RoundSlot slot = 0;
   if (unused_rounds_.empty()) {
     slot = static_cast<RoundSlot>(rounds_.size());
-    rounds_.push_back(std::make_unique<Round>());
+    rounds_.emplace_back();
   } else {
     slot = unused_rounds_.back();
     unused_rounds_.pop_back();
   }
-  Round& round = *rounds_[slot];
+  Round& round = rounds_[slot];
   round.phase = Round::Phase::kVoting;
   round.id = RoundId::Make(term_, next_number_++);
   round.transactions.clear();
@@ -112,7 +112,7 @@ RoundSlot Core::NewRound() {
 }
 
 void Core::AddToRound(RoundSlot round_slot, Slot slot) {
-  Round& round = *rounds_[round_slot];
+  Round& round = rounds_[round_slot];
   const Transaction& transaction = queue_.at(slot);
   round.transactions.push_back(slot);
   round.vote_deadline = std::max(round.vote_deadline, transaction.deadline);
@@ -132,7 +132,7 @@ void Core::AddToRound(RoundSlot round_slot, Slot slot) {
 }
 
 void Core::SendPrepares(RoundSlot round_slot) {
-  Round& round = *rounds_[round_slot];
+  Round& round = rounds_[round_slot];
   const size_t places = round.participants.size();
   round.awaited = static_cast<uint32_t>(places);
   round.answered.assign(places, false);
@@ -166,7 +166,7 @@ void Core::SendPrepares(RoundSlot round_slot) {
 Round* Core::AwaitingVote(ParticipantIndex participant, RoundId round_id) {
   const ParticipantRecord& record = participants_[participant];
   if (record.round == kNoRound) return nullptr;
-  Round& round = *rounds_[record.round];
+  Round& round = rounds_[record.round];
   if (round.id != round_id || round.phase != Round::Phase::kVoting) return nullptr;
   return round.answered[record.place] ? nullptr : &round;
 }
@@ -214,7 +214,7 @@ void Core::On(const PrepareFailed& event) {
 void Core::MissVote(ParticipantIndex participant) {
   ParticipantRecord& record = participants_[participant];
   const RoundSlot round_slot = record.round;
-  Round& round = *rounds_[round_slot];
+  Round& round = rounds_[round_slot];
   round.ballot.participants[record.place].missing = true;
   round.answered[record.place] = true;
   --round.awaited;
@@ -223,18 +223,18 @@ void Core::MissVote(ParticipantIndex participant) {
 }
 
 void Core::MissOverdueVotes() {
-  for (const auto& round : rounds_) {
-    if (round->phase != Round::Phase::kVoting || round->vote_deadline > now_.monotonic) continue;
-    const RoundId id = round->id;
-    for (Place place = 0; place < round->participants.size() && round->id == id; ++place) {
-      const ParticipantIndex p = round->participants[place];
+  for (const Round& round : rounds_) {
+    if (round.phase != Round::Phase::kVoting || round.vote_deadline > now_.monotonic) continue;
+    const RoundId id = round.id;
+    for (Place place = 0; place < round.participants.size() && round.id == id; ++place) {
+      const ParticipantIndex p = round.participants[place];
       if (AwaitingVote(p, id) != nullptr) MissVote(p);
     }
   }
 }
 
 void Core::Decide(RoundSlot round_slot) {
-  Round& round = *rounds_[round_slot];
+  Round& round = rounds_[round_slot];
   LOCKSTEP_CHECK(round.phase == Round::Phase::kVoting, "decided twice");
   DecideOutcome(round.ballot, &round.outcome);
   if (!round.outcome.keeps_anything()) return FinishRound(round_slot);
@@ -270,7 +270,7 @@ void Core::On(const DecisionDurable& event) {
   LOCKSTEP_CHECK(logging != logging_.end(), "durable, but never logged");
   const RoundSlot round_slot = logging->second;
   logging_.erase(logging);
-  const Round& round = *rounds_[round_slot];
+  const Round& round = rounds_[round_slot];
   KeptDecision decision{round.id, {}};
   for (Place place = 0; place < round.participants.size(); ++place) {
     if (round.outcome.kept[place] == 0) continue;
@@ -286,7 +286,7 @@ void Core::On(const DecisionFailed& event) {
 
 // The round is decided, and its decision durable if it keeps anything.
 void Core::FinishRound(RoundSlot round_slot) {
-  Round& round = *rounds_[round_slot];
+  Round& round = rounds_[round_slot];
   for (Place place = 0; place < round.participants.size(); ++place) EndRoundFor(&round, place);
   if (!round.told) CompleteTransactions(round);
   const bool is_latest = round.id.number() + 1 == next_number_;

@@ -280,4 +280,20 @@ void Protocol::Identified(bool replicated) {
   Change(next);
 }
 
+void Protocol::AppendState(std::vector<uint64_t>* words) const {
+  const auto append = [words](RoundId round) {
+    words->push_back(static_cast<uint64_t>(round.value()));
+  };
+  words->push_back(state_.term);
+  words->push_back(state_.coordinator);
+  for (const RoundId round :
+       {state_.tombstone, state_.applied, state_.durable, state_.round, last_voted_}) {
+    append(round);
+  }
+  words->push_back(static_cast<uint64_t>(state_.phase) << 3 | uint64_t{state_.has_record} << 2 |
+                   uint64_t{state_.identified} << 1 | uint64_t{state_.replicated});
+  words->push_back(forgotten_.size());
+  for (const RoundId round : forgotten_) append(round);
+}
+
 }  // namespace lockstep::participant

@@ -35,7 +35,8 @@ struct BrokenRules {
 //   if (decision.action == Action::kExecute) { ...run, write, sync...; protocol.Voted(round, true);
 //   }
 //
-// A crash is the end of the object: a new one starts from what the disk holds.
+// A crash is the end of the object: a new one starts from what the disk holds. A copy goes on
+// alone.
 class Protocol {
  public:
   // `standalone`: local transactions run before any coordinator has introduced itself.
@@ -83,6 +84,10 @@ class Protocol {
   void Synced(RoundId up_to);
   // Cluster, node and log are stored.
   void Identified(bool replicated);
+
+  // Appends all that its later answers depend on: two protocols that were made alike and append the
+  // same act alike. For tests that compare states.
+  void AppendState(std::vector<uint64_t>* words) const;
 
  private:
   std::optional<Decision> RefuseTerm(Term term, RoundId round) const;
