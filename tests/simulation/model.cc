@@ -31,7 +31,41 @@ std::array<int64_t, 2> TransferOf(TransactionHandle transaction, DatabaseIndex d
   return coins;
 }
 
+constexpr TransactionHandle kScriptedBit = uint64_t{1} << 63;
+constexpr int kNeedsShift = 61;
+constexpr int kNeedyShift = 57;  // the database whose rows it asks for, in the 4 bits below
+constexpr TransactionHandle kNumberMask = (uint64_t{1} << 40) - 1;
+
+bool MissesItsNeeds(TransactionHandle scripted, DatabaseIndex database, bool is_written) {
+  if ((scripted >> kNeedyShift & 15) != database) return false;
+  const auto needs = static_cast<Needs>(scripted >> kNeedsShift & 3);
+  return (needs == Needs::kUnwritten && is_written) || (needs == Needs::kWritten && !is_written);
+}
+
+Vote ExecuteScripted(const PreparedBranch& branch, DatabaseIndex database, Rows* rows) {
+  int64_t& cell = rows->cells[0];
+  if (MissesItsNeeds(branch.transaction, database, cell != 0)) return {Vote::Kind::kNo, 0};
+  cell = 1 + (cell * kMixFactor + FirstChance(branch.seed) + MillisecondsOfMinute(branch.clock) +
+              static_cast<int64_t>(NumberOf(branch.transaction))) %
+                 (kMixModulus - 1);
+  return {Vote::Kind::kYes, Mix(static_cast<uint64_t>(cell))};
+}
+
 }  // namespace
+
+TransactionHandle Scripted(uint64_t number, Needs needs, DatabaseIndex database) {
+  return number | kScriptedBit | static_cast<uint64_t>(needs) << kNeedsShift |
+         uint64_t{database} << kNeedyShift;
+}
+
+uint64_t NumberOf(TransactionHandle transaction) { return transaction & kNumberMask; }
+
+void Rows::AppendState(std::vector<uint64_t>* words) const {
+  words->insert(words->end(), cells.begin(), cells.end());
+  words->insert(words->end(), coins.begin(), coins.end());
+  words->insert(words->end(), registers.begin(), registers.end());
+  words->push_back(list.hash());
+}
 
 void AppendList::Append(TransactionHandle item) {
   auto node = std::make_shared<Node>();
@@ -66,6 +100,7 @@ Work WorkOf(TransactionHandle transaction, DatabaseIndex database, ParticipantIn
 
 Vote Execute(const PreparedBranch& branch, DatabaseIndex database, ParticipantIndex participant,
              Rows* rows) {
+  if ((branch.transaction & kScriptedBit) != 0) return ExecuteScripted(branch, database, rows);
   const Work work = WorkOf(branch.transaction, database, participant);
   int64_t& cell = rows->cells[work.cell];
   if (cell % kRemainders == work.refused_remainder) return {Vote::Kind::kNo, 0};

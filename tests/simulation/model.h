@@ -66,6 +66,9 @@ struct Rows {
   AppendList list;
 
   friend bool operator==(const Rows&, const Rows&) = default;
+
+  // Appends all of it, as words.
+  void AppendState(std::vector<uint64_t>* words) const;
 };
 
 // What one branch does: a cell is mixed, which fails when it has one of so many remainders, and
@@ -87,6 +90,13 @@ inline constexpr int64_t kChanceModulus = 1000003;
 
 // A nondeterministic one does another thing at each participant.
 Work WorkOf(TransactionHandle transaction, DatabaseIndex database, ParticipantIndex participant);
+
+// A transaction whose votes are chosen, not drawn: at `database` it needs that an earlier scripted
+// one has written, or that none has, and votes NO else; elsewhere it votes YES.
+enum class Needs : uint8_t { kNothing, kUnwritten, kWritten };
+TransactionHandle Scripted(uint64_t number, Needs needs, DatabaseIndex database);
+// Its number, of any transaction.
+uint64_t NumberOf(TransactionHandle transaction);
 
 // Runs a branch on rows: a YES changes them, a NO leaves them. Replicas of a database agree, unless
 // the transaction is marked as nondeterministic.

@@ -22,8 +22,7 @@ ModelParticipant::ModelParticipant(ParticipantIndex index, DatabaseIndex databas
 void ModelParticipant::Start() {
   boot_id_ = random_->Next();
   votes_.clear();
-  protocol_ =
-      std::make_unique<participant::Protocol>(/*standalone=*/false, options_->broken_participant);
+  protocol_.emplace(/*standalone=*/false, options_->broken_participant);
   protocol_->Scanned(storage_.Scan());
 }
 
@@ -125,7 +124,7 @@ SimParticipant::Handled ModelParticipant::Prepare(const Request& request, Answer
 }
 
 SimParticipant::Handled ModelParticipant::RunBranches(const Request& request, Answer* answer) {
-  observer_.on_execute(index_, request.round);
+  observer_.on_execute(index_, request.round, storage_.applied_round());
   Frame frame{request.round, {}, true};
   Rows rows = storage_.rows();
   bool deferring = false;
@@ -290,6 +289,18 @@ SimParticipant::Handled ModelParticipant::Read(const Request& request, Answer* a
   answer->visible = storage_.applied_round();
   answer->rows = storage_.rows();
   return Done(answer);
+}
+
+void ModelParticipant::AppendState(std::vector<uint64_t>* words) const {
+  storage_.AppendState(words);
+  words->push_back(boot_id_);
+  words->push_back(alive() ? 1 : 0);
+  if (!alive()) return;
+  protocol_->AppendState(words);
+  for (const Vote& vote : votes_) {
+    words->push_back(static_cast<uint64_t>(vote.kind));
+    words->push_back(vote.digest);
+  }
 }
 
 }  // namespace lockstep::simulation

@@ -2,7 +2,6 @@
 #ifndef LOCKSTEP_TESTS_SIMULATION_MODEL_PARTICIPANT_H_
 #define LOCKSTEP_TESTS_SIMULATION_MODEL_PARTICIPANT_H_
 
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -14,12 +13,13 @@
 
 namespace lockstep::simulation {
 
+// A copy goes on alone, but with the same options, chance and observer.
 class ModelParticipant final : public SimParticipant {
  public:
   ModelParticipant(ParticipantIndex index, DatabaseIndex database, const Options* options,
                    Random* random, Observer observer);
 
-  bool alive() const override { return protocol_ != nullptr; }
+  bool alive() const override { return protocol_.has_value(); }
   void Start() override;
   void Crash(bool power) override;
   void Idle() override;
@@ -32,8 +32,15 @@ class ModelParticipant final : public SimParticipant {
   bool CanFind(RoundId round) const override { return storage_.CanFind(round); }
   uint64_t coordinator() const override { return storage_.coordinator(); }
 
- private:
+  ParticipantIndex index() const { return index_; }
+  uint64_t boot_id() const { return boot_id_; }
+  const Storage& storage() const { return storage_; }
+  // Requires alive().
   const participant::State& state() const { return protocol_->state(); }
+  // Appends everything that later calls depend on, as words.
+  void AppendState(std::vector<uint64_t>* words) const;
+
+ private:
   bool MayCrash();
   bool HasNoSpace();
   Handled NoSpace(Answer* answer);
@@ -61,7 +68,7 @@ class ModelParticipant final : public SimParticipant {
   Random* const random_;
   const Observer observer_;
   Storage storage_;
-  std::unique_ptr<participant::Protocol> protocol_;  // null: not running
+  std::optional<participant::Protocol> protocol_;  // none: not running
   uint64_t boot_id_ = 0;
   std::vector<Vote> votes_;  // of the last round that this process voted on
 };

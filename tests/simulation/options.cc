@@ -3,7 +3,7 @@
 namespace lockstep::simulation {
 
 Options DrawOptions(uint64_t seed) {
-  Random random(Mix(seed, 1));
+  SeededRandom random(Mix(seed, 1));
   Options options;
   options.replicas.clear();
   const uint64_t databases = 1 + random.Below(3);

@@ -16,15 +16,24 @@ constexpr uint64_t Mix(uint64_t z) {
 constexpr uint64_t Mix(uint64_t a, uint64_t b) { return Mix(Mix(a) ^ b); }
 constexpr uint64_t Mix(uint64_t a, uint64_t b, uint64_t c) { return Mix(Mix(a, b), c); }
 
-// The same seed gives the same numbers everywhere, which <random>'s distributions do not promise.
+// Where what is left open is drawn from.
 class Random {
  public:
-  explicit Random(uint64_t seed) : state_(Mix(seed)) {}
-
-  uint64_t Next() { return Mix(state_++); }
+  virtual ~Random() = default;
+  virtual uint64_t Next() = 0;
   // Requires limit > 0.
-  uint64_t Below(uint64_t limit) { return Next() % limit; }
-  bool Chance(double probability) {
+  virtual uint64_t Below(uint64_t limit) = 0;
+  virtual bool Chance(double probability) = 0;
+};
+
+// The same seed gives the same numbers everywhere, which <random>'s distributions do not promise.
+class SeededRandom final : public Random {
+ public:
+  explicit SeededRandom(uint64_t seed) : state_(Mix(seed)) {}
+
+  uint64_t Next() override { return Mix(state_++); }
+  uint64_t Below(uint64_t limit) override { return Next() % limit; }
+  bool Chance(double probability) override {
     return static_cast<double>(Next() >> 11) * 0x1.0p-53 < probability;
   }
 

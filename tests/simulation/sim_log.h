@@ -94,6 +94,25 @@ class SimLog {
   const std::vector<uint64_t>& runs() const { return runs_; }  // by term, from 1
   size_t size() const { return records_.size(); }
 
+  // Appends what a start finds, as words; but for request_ids and clocks.
+  void AppendState(std::vector<uint64_t>* words) const {
+    words->push_back(term_);
+    words->push_back(runs_.size());
+    words->insert(words->end(), runs_.begin(), runs_.end());
+    words->push_back(superseded_ ? 1 : 0);
+    for (const coordinator::KnownParticipant& known : known_) {
+      words->push_back(static_cast<uint64_t>(known.durable.value()));
+      words->push_back(static_cast<uint64_t>(known.last_kept.value()));
+    }
+    for (const auto& [round, record] : records_) {
+      words->push_back(static_cast<uint64_t>(round.value()));
+      words->push_back(record.kept.size());
+      for (const coordinator::KeptBranches& kept : record.kept) {
+        words->push_back(uint64_t{kept.participant} << 32 | kept.cut);
+      }
+    }
+  }
+
  private:
   Term term_ = 0;
   std::vector<uint64_t> runs_;

@@ -15,12 +15,14 @@
 namespace lockstep::simulation {
 
 // Handles one message at a time, as the actor does, and may crash at every place where a real one
-// could. What a test has to know of it goes through Observer.
+// could. What a test has to know of it goes through Observer. A copy goes on alone, but with the
+// same options, chance and observer.
 class SimParticipant {
  public:
   struct Observer {
-    // The branches of a Prepare run: everything decided for it has to be visible (R14).
-    std::function<void(ParticipantIndex, RoundId)> on_execute;
+    // The branches of a Prepare run: everything decided for it has to be visible (R14). The second
+    // round is the last that is.
+    std::function<void(ParticipantIndex, RoundId, RoundId)> on_execute;
     // Before a Rollback is answered.
     std::function<void(ParticipantIndex, RoundId)> on_rolled_back;
     // A NO that the disk's want of space is the reason of.

@@ -244,7 +244,7 @@ void SqliteParticipant::Prepare(const Request& request, Answer* answer) {
       node_->PrepareBranches(request.round, branches, /*want_rows=*/false);
   if (disk_.crashed() || !got.result) return;
   if (!got.ok()) return Refuse(got.result->error(), answer);
-  if (request.round != last_run_) observer_.on_execute(index_, request.round);
+  if (request.round != last_run_) observer_.on_execute(index_, request.round, applied());
   last_run_ = request.round;
   TakeVotes(request, got.result->value(), answer);
 }

@@ -3,6 +3,27 @@
 #include "common/check.h"
 
 namespace lockstep::simulation {
+namespace {
+
+void AppendBranches(const std::vector<RunBranch>& branches, std::vector<uint64_t>* words) {
+  words->push_back(branches.size());
+  for (const RunBranch& run : branches) {
+    words->push_back(run.branch.transaction);
+    words->push_back(run.branch.seed);
+    words->push_back(static_cast<uint64_t>(absl::ToUnixNanos(run.branch.clock)));
+    words->push_back(static_cast<uint64_t>(run.vote.kind));
+    words->push_back(run.vote.digest);
+  }
+}
+
+void AppendFrame(const std::optional<Frame>& frame, std::vector<uint64_t>* words) {
+  words->push_back(frame ? static_cast<uint64_t>(frame->round.value()) : 0);
+  if (!frame) return;
+  words->push_back(frame->has_record ? 1 : 0);
+  AppendBranches(frame->branches, words);
+}
+
+}  // namespace
 
 bool Storage::CanFind(RoundId round) const {
   return (frame_ && frame_->round == round) || (redo_ && redo_->round == round);
@@ -107,6 +128,24 @@ participant::Scan Storage::Scan() {
     scan.in_doubt = participant::Scan::InDoubt{frame_->round, frame_->has_record};
   }
   return scan;
+}
+
+void Storage::AppendState(std::vector<uint64_t>* words) const {
+  words->push_back(term_);
+  words->push_back(coordinator_);
+  words->push_back(static_cast<uint64_t>(tombstone_.value()));
+  words->push_back(identified_ ? 1 : 0);
+  words->push_back(applied_.size());
+  for (const AppliedRound& round : applied_) {
+    words->push_back(static_cast<uint64_t>(round.round.value()));
+    AppendBranches(round.kept, words);
+    round.after.AppendState(words);
+  }
+  // A redo block that is done is never looked at again.
+  AppendFrame(redo_ && redo_->round > applied_round() ? redo_ : std::nullopt, words);
+  AppendFrame(unsynced_, words);
+  AppendFrame(frame_, words);
+  AppendFrame(behind_, words);
 }
 
 }  // namespace lockstep::simulation

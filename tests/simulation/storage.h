@@ -64,6 +64,10 @@ class Storage {
   // What a start finds; syncs first.
   participant::Scan Scan();
 
+  bool is_synced() const { return !unsynced_.has_value(); }
+  // Appends everything, as words.
+  void AppendState(std::vector<uint64_t>* words) const;
+
  private:
   void TearFrame(bool power, Random* random);
   void Apply(const Frame& frame, const Rows& after);

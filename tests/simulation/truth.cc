@@ -212,4 +212,38 @@ void Truth::Check(ParticipantIndex participant, const SimParticipant& its) {
   }
 }
 
+void Truth::AppendState(std::vector<uint64_t>* words) const {
+  const auto append = [words](RoundId round) {
+    words->push_back(static_cast<uint64_t>(round.value()));
+  };
+  for (size_t p = 0; p < decided_.size(); ++p) {
+    words->push_back(decided_[p].size());
+    for (const DecidedRound& decided : decided_[p]) {
+      append(decided.round);
+      decided.after.AppendState(words);
+    }
+    words->push_back(rolled_back_[p].size());
+    for (const RoundId round : rolled_back_[p]) append(round);
+    append(answered_[p]);
+  }
+  for (const auto& [key, sheet] : sheets_) {
+    append(key.first);
+    words->push_back(key.second);
+    for (const PreparedBranch& branch : sheet.branches) words->push_back(branch.transaction);
+    words->push_back(sheet.votes ? sheet.votes->size() : ~uint64_t{0});
+    if (!sheet.votes) continue;
+    for (const Vote& vote : *sheet.votes) {
+      words->push_back(static_cast<uint64_t>(vote.kind));
+      words->push_back(vote.digest);
+    }
+  }
+  words->push_back(transactions_.size());
+  for (const auto& [transaction, round] : committed_) {
+    words->push_back(transaction);
+    append(round);
+  }
+  words->push_back(aborted_.size());
+  words->insert(words->end(), aborted_.begin(), aborted_.end());
+}
+
 }  // namespace lockstep::simulation

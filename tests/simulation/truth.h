@@ -45,6 +45,7 @@ class Truth {
   size_t committed_requests() const { return committed_requests_.size(); }
 
   // What participants do.
+  // `applied` is visible there then.
   void Executes(ParticipantIndex participant, RoundId round, RoundId applied);
   void RolledBack(ParticipantIndex participant, RoundId round);
   void HadNoSpace(ParticipantIndex participant, RoundId round) {
@@ -59,6 +60,9 @@ class Truth {
   size_t decided_rounds() const { return decided_rounds_; }
   size_t committed() const { return committed_.size(); }
   size_t aborted() const { return aborted_.size(); }
+
+  // Appends what later checks depend on, as words; but for request_ids and seeds.
+  void AppendState(std::vector<uint64_t>* words) const;
 
  private:
   struct DecidedRound {
@@ -86,8 +90,8 @@ class Truth {
 
   bool IsSame(const Vote& serial, const Vote& vote) const;
 
-  const std::vector<DatabaseIndex> databases_;  // by participant
-  const bool knows_digests_;
+  std::vector<DatabaseIndex> databases_;  // by participant
+  bool knows_digests_;
   std::vector<std::vector<DecidedRound>> decided_;
   std::vector<std::set<RoundId>> rolled_back_;
   std::vector<RoundId> answered_;

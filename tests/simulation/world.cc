@@ -42,8 +42,8 @@ World::World(Options options, uint64_t seed)
 
 SimParticipant::Observer World::MakeObserver() {
   SimParticipant::Observer observer;
-  observer.on_execute = [this](ParticipantIndex index, RoundId round) {
-    truth_.Executes(index, round, participants_[index]->applied());
+  observer.on_execute = [this](ParticipantIndex index, RoundId round, RoundId applied) {
+    truth_.Executes(index, round, applied);
   };
   observer.on_rolled_back = [this](ParticipantIndex index, RoundId round) {
     truth_.RolledBack(index, round);

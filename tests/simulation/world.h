@@ -157,7 +157,7 @@ class World {
   void Trace(const Parts&... parts);
 
   Options options_;
-  Random random_;
+  SeededRandom random_;
   Truth truth_;
   History history_;
   coordinator::Config config_;
