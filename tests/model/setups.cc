@@ -1,0 +1,60 @@
+#include "tests/model/setups.h"
+
+#include <utility>
+
+namespace lockstep::model {
+namespace {
+
+using simulation::Needs;
+
+// Writes both databases, and needs nothing.
+const ModelTransaction kFirst = {Needs::kNothing, 0, {0, 1}};
+// Database 1 votes NO once an earlier one has written.
+const ModelTransaction kOnlyFirst = {Needs::kUnwritten, 1, {0, 1}};
+// Stands behind the one before at database 0 alone, and needs what it writes.
+const ModelTransaction kBehind = {Needs::kWritten, 0, {0}};
+
+Setup MakeSetup(std::string name, std::vector<ModelTransaction> transactions, Faults faults) {
+  Setup setup;
+  setup.name = std::move(name);
+  setup.transactions = std::move(transactions);
+  setup.faults = faults;
+  return setup;
+}
+
+Setup MakeWide(std::string name, std::vector<uint32_t> replicas,
+               std::vector<ModelTransaction> transactions, Faults faults) {
+  Setup setup = MakeSetup(std::move(name), std::move(transactions), faults);
+  setup.replicas = std::move(replicas);
+  return setup;
+}
+
+std::vector<Exploration> MakeExplorations() {
+  std::vector<Exploration> all;
+  const auto add = [&all](Setup setup, uint64_t states, bool exhausted) {
+    all.push_back({std::move(setup), states, exhausted});
+  };
+  add(MakeSetup("Crashes", {kFirst, kOnlyFirst}, {.crashes = 2}), 10'000'000, true);
+  add(MakeSetup("Restarts", {kFirst, kOnlyFirst}, {.crashes = 1, .coordinator_crashes = 1}),
+      10'000'000, true);
+  add(MakeSetup("Losses", {kFirst, kOnlyFirst}, {.losses = 2, .ticks = 1}), 10'000'000, true);
+  add(MakeSetup("Repeats", {kFirst, kOnlyFirst}, {.losses = 1, .repeats = 1}), 10'000'000, true);
+  add(MakeSetup("TwoCoordinators", {kFirst, kOnlyFirst}, {.second_starts = 1, .reads = 1}),
+      10'000'000, true);
+  add(MakeSetup("Cuts", {kFirst, kOnlyFirst, kBehind}, {.crashes = 1, .defers = 1}), 10'000'000,
+      true);
+  add(MakeWide("ThreeParticipants", {2, 1},
+               {{Needs::kNothing, 0, {0, 1, 2}}, {Needs::kUnwritten, 1, {0, 1, 2}}},
+               {.crashes = 1}),
+      10'000'000, true);
+  return all;
+}
+
+}  // namespace
+
+const std::vector<Exploration>& Explorations() {
+  static const std::vector<Exploration> all = MakeExplorations();
+  return all;
+}
+
+}  // namespace lockstep::model
