@@ -271,7 +271,7 @@ void Machine::ExpandRuns(const State& state, const Emit& emit) {
 }
 
 bool Machine::NeedsIdle(Id id) const {
-  const simulation::SimParticipant& participant = participants_.at(id);
+  const simulation::ModelParticipant& participant = participants_.at(id);
   if (!participant.alive()) return false;
   return participant.state().durable != participant.state().applied ||
          participant.state().phase == participant::RoundPhase::kReexecuting;
@@ -312,7 +312,7 @@ std::optional<std::string> Machine::Broken(const State& state) {
         checked_.try_emplace(uint64_t{state.truth} << 32 | state.participants[p], true);
     if (!is_new && place->second) continue;
     simulation::Truth checked = truth;
-    checked.Check(p, participants_.at(state.participants[p]).storage());
+    checked.Check(p, participants_.at(state.participants[p]));
     if (!checked.violation()) continue;
     place->second = false;
     return checked.violation();

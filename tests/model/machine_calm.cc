@@ -149,7 +149,7 @@ std::string Machine::Unrest(const State& state) const {
   if (runs_alive(state) != 1) return "there is not exactly one coordinator";
   const simulation::Truth& truth = truths_.at(state.truth);
   for (simulation::ParticipantIndex p = 0; p < participant_count_; ++p) {
-    const simulation::SimParticipant& participant = participants_.at(state.participants[p]);
+    const simulation::ModelParticipant& participant = participants_.at(state.participants[p]);
     if (!participant.alive()) return absl::StrCat("participant ", p, " is down");
     if (participant.state().phase != participant::RoundPhase::kIdle) {
       return absl::StrCat("participant ", p, " holds a round");

@@ -4,7 +4,7 @@
 
 namespace lockstep::model {
 
-using simulation::SimParticipant;
+using simulation::ModelParticipant;
 
 std::vector<simulation::DatabaseIndex> DatabasesOf(const Setup& setup) {
   std::vector<simulation::DatabaseIndex> databases;
@@ -23,7 +23,7 @@ Participants::Participants(const Setup& setup, Messages* messages, Truths* truth
   options_.vote_defer = 0;
 }
 
-Id Participants::Intern(const SimParticipant& participant) {
+Id Participants::Intern(const ModelParticipant& participant) {
   Words words;
   participant.AppendState(&words);
   words.push_back(participant.index());
@@ -31,7 +31,7 @@ Id Participants::Intern(const SimParticipant& participant) {
 }
 
 Id Participants::First(simulation::ParticipantIndex index) {
-  SimParticipant::Observer observer;
+  ModelParticipant::Observer observer;
   observer.on_execute = [this](simulation::ParticipantIndex p, RoundId round, RoundId applied) {
     deeds_.emplace_back(Executed{p, round, applied});
   };
@@ -39,7 +39,7 @@ Id Participants::First(simulation::ParticipantIndex index) {
     deeds_.emplace_back(RolledBack{p, round});
   };
   observer.on_violation = [this](const std::string& what) { deeds_.emplace_back(Violation{what}); };
-  SimParticipant participant(index, databases_[index], &options_, &choices_, observer);
+  ModelParticipant participant(index, databases_[index], &options_, &choices_, observer);
   choices_.SetNext(1);
   participant.Start();
   return Intern(participant);
@@ -64,7 +64,7 @@ const std::vector<Participants::Outcome>& Participants::Handle(Id participant, I
 }
 
 Participants::Outcome Participants::HandleOnce(Id participant, const Message& request) {
-  SimParticipant next = at(participant);
+  ModelParticipant next = at(participant);
   deeds_.clear();
   Message answer;
   answer.live = request.live;
@@ -72,9 +72,9 @@ Participants::Outcome Participants::HandleOnce(Id participant, const Message& re
   answer.request.branches.clear();
   answer.must_show = request.must_show;
   answer.kind = Message::Kind::kAnswer;
-  const SimParticipant::Handled handled = next.Handle(request.request, &answer.answer);
+  const ModelParticipant::Handled handled = next.Handle(request.request, &answer.answer);
   Outcome outcome;
-  outcome.crashed = handled == SimParticipant::Handled::kDied;
+  outcome.crashed = handled == ModelParticipant::Handled::kDied;
   outcome.deferred = std::any_of(
       answer.answer.votes.begin(), answer.answer.votes.end(),
       [](const simulation::Vote& vote) { return vote.kind == simulation::Vote::Kind::kDefer; });
@@ -82,7 +82,7 @@ Participants::Outcome Participants::HandleOnce(Id participant, const Message& re
     answer.kind = Message::Kind::kBroken;
     answer.answer = {};
   }
-  if (handled != SimParticipant::Handled::kWait) outcome.answer = messages_->Intern(answer);
+  if (handled != ModelParticipant::Handled::kWait) outcome.answer = messages_->Intern(answer);
   outcome.participant = Intern(next);
   outcome.deeds = truths_->InternDeeds(deeds_);
   return outcome;
@@ -92,7 +92,7 @@ const std::vector<Id>& Participants::Crash(Id participant) {
   const auto [place, is_new] = crashed_.try_emplace(participant);
   if (!is_new) return place->second;
   do {
-    SimParticipant next = at(participant);
+    ModelParticipant next = at(participant);
     next.Crash(/*power=*/choices_.Chance(0.5));
     const Id id = Intern(next);
     if (std::find(place->second.begin(), place->second.end(), id) == place->second.end()) {
@@ -105,7 +105,7 @@ const std::vector<Id>& Participants::Crash(Id participant) {
 Id Participants::Start(Id participant) {
   const auto [place, is_new] = started_.try_emplace(participant);
   if (!is_new) return place->second;
-  SimParticipant next = at(participant);
+  ModelParticipant next = at(participant);
   choices_.SetNext(next.boot_id() + 1);
   next.Start();
   return place->second = Intern(next);
@@ -114,7 +114,7 @@ Id Participants::Start(Id participant) {
 Participants::Outcome Participants::Idle(Id participant) {
   const auto [place, is_new] = idle_.try_emplace(participant);
   if (!is_new) return place->second;
-  SimParticipant next = at(participant);
+  ModelParticipant next = at(participant);
   deeds_.clear();
   next.Idle();
   place->second.participant = Intern(next);

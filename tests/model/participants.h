@@ -9,7 +9,7 @@
 #include "tests/model/message.h"
 #include "tests/model/setup.h"
 #include "tests/model/truths.h"
-#include "tests/simulation/sim_participant.h"
+#include "tests/simulation/model_participant.h"
 
 namespace lockstep::model {
 
@@ -35,7 +35,7 @@ class Participants {
 
   // Running, over an empty disk.
   Id First(simulation::ParticipantIndex index);
-  const simulation::SimParticipant& at(Id id) const { return participants_.at(id); }
+  const simulation::ModelParticipant& at(Id id) const { return participants_.at(id); }
   size_t size() const { return participants_.size(); }
 
   // Requires that it is alive; also below. All that can come of the request.
@@ -47,7 +47,7 @@ class Participants {
   Id Start(Id participant);
 
  private:
-  Id Intern(const simulation::SimParticipant& participant);
+  Id Intern(const simulation::ModelParticipant& participant);
   Outcome HandleOnce(Id participant, const Message& request);
 
   std::vector<simulation::DatabaseIndex> databases_;
@@ -56,7 +56,7 @@ class Participants {
   simulation::Options options_;
   Choices choices_;
   Deeds deeds_;  // of the handler that runs
-  Interner<simulation::SimParticipant> participants_;
+  Interner<simulation::ModelParticipant> participants_;
   absl::flat_hash_map<uint64_t, std::vector<Outcome>> handled_[4];  // by Freedom
   absl::flat_hash_map<Id, std::vector<Id>> crashed_;
   absl::flat_hash_map<Id, Id> started_;

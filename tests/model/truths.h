@@ -40,7 +40,7 @@ using Deeds = std::vector<Deed>;
 class Truths {
  public:
   explicit Truths(std::vector<simulation::DatabaseIndex> databases)
-      : first_(std::move(databases)), none_(InternDeeds({})) {}
+      : first_(std::move(databases), /*knows_digests=*/true), none_(InternDeeds({})) {}
 
   Id First();
   Id no_deeds() const { return none_; }
