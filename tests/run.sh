@@ -10,6 +10,8 @@
 #                         planned stops come on top); in the asan group LOCKSTEP_ASAN_KILLS (25)
 # LOCKSTEP_POWER_LOSS_IMAGES  power losses that the unit group recovers from (default: 20000); in the
 #                         asan group a tenth of that is enough: it looks at the code, not at the rules
+# LOCKSTEP_MODEL_STATES   states that the unit group visits of each small model, at most (default: a
+#                         bound of each model's own; most come to their end); in the asan group 20000
 # LOCKSTEP_CHAOS_SECONDS  how long it goes on killing, at least; hours are possible (default: 0)
 #
 # Ends with a table of the groups and the line "N passed, N failed" (", N skipped").
@@ -138,6 +140,7 @@ group_compose() {
 group_asan() {
   sanitizer_build "$asan_dir" address && build "$asan_dir" tests/all || return
   LOCKSTEP_CHAOS_SECONDS=0 LOCKSTEP_KILLS=${LOCKSTEP_ASAN_KILLS:-25} LOCKSTEP_POWER_LOSS_IMAGES=2000 \
+    LOCKSTEP_MODEL_STATES=20000 \
     run_ctest "$asan_dir" -L 'unit|cluster' -j "$jobs"
 }
 
@@ -147,7 +150,7 @@ group_tsan() {
   sanitizer_build "$tsan_dir" thread || return
   local program commands programs=()
   for program in $(cd "$tsan_dir" && ctest -N -L unit | sed -n 's/^ *Test *#[0-9]*: //p'); do
-    [[ $program =~ protocol_test|simulation|power_loss|mutants|tidy ]] && continue
+    [[ $program =~ protocol_test|simulation|model_test|power_loss|mutants|tidy ]] && continue
     commands=$(ninja -C "$tsan_dir" -t commands "tests/$program" 2>/dev/null) || continue
     [[ $commands == *"libgrpc++"* ]] || programs+=("$program")
   done

@@ -49,6 +49,7 @@ void Search::Visit(const State& state, Index parent) {
 
 void Search::CheckProgress(Index index, bool deliver_late) {
   State state = machine_.Calm(states_[index], deliver_late);
+  if (come_to_rest_.contains(state)) return;
   calm_now_ = state;
   std::vector<State> way;
   absl::flat_hash_set<State, StateHash> on_way;

@@ -34,19 +34,20 @@ std::vector<Exploration> MakeExplorations() {
   const auto add = [&all](Setup setup, uint64_t states, bool exhausted) {
     all.push_back({std::move(setup), states, exhausted});
   };
-  add(MakeSetup("Crashes", {kFirst, kOnlyFirst}, {.crashes = 2}), 10'000'000, true);
+  add(MakeSetup("Crashes", {kFirst, kOnlyFirst}, {.crashes = 2}), 1'000'000, true);
   add(MakeSetup("Restarts", {kFirst, kOnlyFirst}, {.crashes = 1, .coordinator_crashes = 1}),
-      10'000'000, true);
-  add(MakeSetup("Losses", {kFirst, kOnlyFirst}, {.losses = 2, .ticks = 1}), 10'000'000, true);
-  add(MakeSetup("Repeats", {kFirst, kOnlyFirst}, {.losses = 1, .repeats = 1}), 10'000'000, true);
+      1'000'000, true);
+  add(MakeSetup("Losses", {kFirst, kOnlyFirst}, {.losses = 2}), 1'000'000, true);
+  add(MakeSetup("LossesInTime", {kFirst, kOnlyFirst}, {.losses = 2, .ticks = 1}), 300'000, false);
+  add(MakeSetup("Repeats", {kFirst, kOnlyFirst}, {.losses = 1, .repeats = 1}), 1'000'000, true);
   add(MakeSetup("TwoCoordinators", {kFirst, kOnlyFirst}, {.second_starts = 1, .reads = 1}),
-      10'000'000, true);
-  add(MakeSetup("Cuts", {kFirst, kOnlyFirst, kBehind}, {.crashes = 1, .defers = 1}), 10'000'000,
+      1'000'000, true);
+  add(MakeSetup("Cuts", {kFirst, kOnlyFirst, kBehind}, {.crashes = 1, .defers = 1}), 1'000'000,
       true);
-  add(MakeWide("ThreeParticipants", {2, 1},
-               {{Needs::kNothing, 0, {0, 1, 2}}, {Needs::kUnwritten, 1, {0, 1, 2}}},
-               {.crashes = 1}),
-      10'000'000, true);
+  const ModelTransaction all_three = {Needs::kNothing, 0, {0, 1, 2}};
+  const ModelTransaction only_first = {Needs::kUnwritten, 1, {0, 1, 2}};
+  add(MakeWide("ThreeParticipants", {2, 1}, {all_three, only_first}, {.crashes = 1}), 1'000'000,
+      true);
   return all;
 }
 
