@@ -12,6 +12,9 @@
 #                         asan group a tenth of that is enough: it looks at the code, not at the rules
 # LOCKSTEP_MODEL_STATES   states that the unit group visits of each small model, at most (default: a
 #                         bound of each model's own; most come to their end); in the asan group 20000
+# LOCKSTEP_SIMULATION_SEEDS, LOCKSTEP_SIMULATION_SQLITE_SEEDS  worlds that the unit group simulates, over
+#                         a model of the disks (100000) and over SQLite (3000); the asan group has
+#                         fewer; for millions call simulation_test itself (its head says how)
 # LOCKSTEP_CHAOS_SECONDS  how long it goes on killing, at least; hours are possible (default: 0)
 #
 # Ends with a table of the groups and the line "N passed, N failed" (", N skipped").
@@ -141,6 +144,7 @@ group_asan() {
   sanitizer_build "$asan_dir" address && build "$asan_dir" tests/all || return
   LOCKSTEP_CHAOS_SECONDS=0 LOCKSTEP_KILLS=${LOCKSTEP_ASAN_KILLS:-25} LOCKSTEP_POWER_LOSS_IMAGES=2000 \
     LOCKSTEP_MODEL_STATES=20000 \
+    LOCKSTEP_SIMULATION_SEEDS=3000 LOCKSTEP_SIMULATION_SQLITE_SEEDS=100 \
     run_ctest "$asan_dir" -L 'unit|cluster' -j "$jobs"
 }
 

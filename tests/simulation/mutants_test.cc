@@ -10,6 +10,8 @@
 #include <iostream>
 #include <string>
 
+#include "common/logging.h"
+#include "participant/storage/store_options.h"
 #include "tests/simulation/options.h"
 #include "tests/simulation/world.h"
 
@@ -17,18 +19,42 @@ namespace lockstep::simulation {
 namespace {
 
 constexpr uint64_t kMostSeeds = 3000;
+constexpr uint64_t kMostSqliteSeeds = 1000;
 
 struct Mutant {
   std::string rule;
   std::function<void(Options*)> take_out;
+  Level level = Level::kModel;
 };
+
+// `harsher`: what makes the place more frequent where the rule counts.
+Mutant OfTheStore(
+    const char* rule, bool participant::StoreFaults::*fault,
+    const std::function<void(Options*)>& harsher = [](Options*) {}) {
+  const auto take_out = [fault, harsher](Options* options) {
+    options->store_faults.*fault = true;
+    harsher(options);
+  };
+  return {rule, take_out, Level::kSqlite};
+}
+
+void MoreCuts(Options* options) {
+  options->veto = 0.2;
+  options->request_id = 0;
+  options->clients = 8;
+  options->crash_inside = 0.1;
+  options->power_loss = 0.7;
+}
 
 void PrintTo(const Mutant& mutant, std::ostream* out) { *out << mutant.rule; }
 
 // Ends the process: with success if a seed shows that the rule is needed.
 [[noreturn]] void Search(const Mutant& mutant) {
-  for (uint64_t seed = 1; seed <= kMostSeeds; ++seed) {
+  SetLogLevel(LogLevel::kCritical);
+  const uint64_t most = mutant.level == Level::kSqlite ? kMostSqliteSeeds : kMostSeeds;
+  for (uint64_t seed = 1; seed <= most; ++seed) {
     Options options = DrawOptions(seed);
+    options.level = mutant.level;
     mutant.take_out(&options);
     options.is_broken = true;
     std::fprintf(stderr, "\nseed %llu: ", static_cast<unsigned long long>(seed));
@@ -87,6 +113,16 @@ const Mutant kMutants[] = {
     {"R22_AnyRunIsObeyed", [](Options* o) { o->obey_any_run = true; }},
     {"R23_TheClockMayFall", [](Options* o) { o->broken.clock_may_fall = true; }},
     {"R23_ASeedComesAgain", [](Options* o) { o->broken.seed_comes_again = true; }},
+    // What is below the protocol: the same worlds over SQLite.
+    OfTheStore("R1_ATermIsNotSynced", &participant::StoreFaults::no_term_sync),
+    OfTheStore("R4_ATombstoneEndsADoubtAtAStart", &participant::StoreFaults::tombstone_at_start),
+    OfTheStore("R5_APrepareIsNotSynced", &participant::StoreFaults::no_prepare_sync),
+    OfTheStore("R7_ARedoBlockIsNotSynced", &participant::StoreFaults::no_redo_sync, MoreCuts),
+    OfTheStore("P2_TheCommitFrameIsNotMasked", &participant::StoreFaults::no_mask),
+    OfTheStore("P3_TheEndOfTheWalIsNotHidden", &participant::StoreFaults::no_hidden_header),
+    OfTheStore("P4_ACommitIsCalledDurable", &participant::StoreFaults::durable_at_commit),
+    OfTheStore("P8_AStartIgnoresTheRedoBlock", &participant::StoreFaults::redo_ignored, MoreCuts),
+    OfTheStore("P8_AnUnmaskedDoubtIsNotSynced", &participant::StoreFaults::no_unmask_sync),
 };
 
 INSTANTIATE_TEST_SUITE_P(Rules, MutantTest, testing::ValuesIn(kMutants),
