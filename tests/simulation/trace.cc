@@ -1,8 +1,6 @@
 #include "tests/simulation/trace.h"
 
 namespace lockstep::simulation {
-namespace {
-
 const char* NameOf(Request::Kind kind) {
   switch (kind) {
     case Request::Kind::kPrepare:
@@ -21,24 +19,36 @@ const char* NameOf(Request::Kind kind) {
   return "?";
 }
 
+namespace {
+
+uint64_t NumberOf(TransactionHandle transaction) {
+  return transaction & (kNondeterministicBit - 1);
+}
+
+std::string DescribeCut(Cut cut) {
+  return cut == coordinator::kKeepAll ? "all" : absl::StrCat("below ", cut);
+}
+
 struct EffectText {
   std::string operator()(const coordinator::SendPrepare& it) const {
     std::string text =
         absl::StrCat("SendPrepare p", it.participant, " ", Describe(it.round), " of");
     for (const PreparedBranch& branch : it.branches)
-      absl::StrAppend(&text, " ", branch.transaction);
+      absl::StrAppend(&text, " tx", NumberOf(branch.transaction));
     return text;
   }
   std::string operator()(const coordinator::LogDecision& it) const {
     std::string text = absl::StrCat("LogDecision ", Describe(it.round));
     for (const auto& kept : it.kept) {
-      absl::StrAppend(&text, " p", kept.participant, " keeps ", kept.cut);
+      absl::StrAppend(&text, " p", kept.participant, " keeps ", DescribeCut(kept.cut));
     }
-    for (const TransactionHandle handle : it.committed) absl::StrAppend(&text, " tx", handle);
+    for (const TransactionHandle handle : it.committed)
+      absl::StrAppend(&text, " tx", NumberOf(handle));
     return text;
   }
   std::string operator()(const coordinator::SendCommit& it) const {
-    return absl::StrCat("SendCommit p", it.participant, " ", Describe(it.round), " cut ", it.cut);
+    return absl::StrCat("SendCommit p", it.participant, " ", Describe(it.round), " keeps ",
+                        DescribeCut(it.cut));
   }
   std::string operator()(const coordinator::SendRollback& it) const {
     return absl::StrCat("SendRollback p", it.participant, " ", Describe(it.round));
@@ -50,8 +60,9 @@ struct EffectText {
     return absl::StrCat("SendStatus p", it.participant);
   }
   std::string operator()(const coordinator::Complete& it) const {
-    return absl::StrCat("Complete tx", it.transaction, " ending ", static_cast<int>(it.ending),
-                        " reason ", static_cast<int>(it.reason), " ", Describe(it.round));
+    return absl::StrCat("Complete tx", NumberOf(it.transaction), " ending ",
+                        static_cast<int>(it.ending), " reason ", static_cast<int>(it.reason), " ",
+                        Describe(it.round));
   }
   std::string operator()(const coordinator::ForgetDecision& it) const {
     return absl::StrCat("Forget ", Describe(it.round));
@@ -74,8 +85,9 @@ struct EffectText {
 std::string Describe(RoundId round) { return absl::StrCat(round.term(), ".", round.number()); }
 
 std::string Describe(const Request& request) {
-  return absl::StrCat(NameOf(request.kind), "(", Describe(request.round), ", cut ", request.cut,
-                      ", term ", request.term, ", call ", request.call, ")");
+  return absl::StrCat(NameOf(request.kind), "(", Describe(request.round),
+                      request.cut == coordinator::kKeepAll ? "" : ", " + DescribeCut(request.cut),
+                      ", term ", request.term, ")");
 }
 
 std::string Describe(const Answer& answer) {

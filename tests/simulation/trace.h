@@ -11,6 +11,7 @@
 
 namespace lockstep::simulation {
 
+const char* NameOf(Request::Kind kind);
 std::string Describe(const Request& request);
 std::string Describe(const Answer& answer);
 std::string Describe(RoundId round);
@@ -18,6 +19,7 @@ std::string Describe(const coordinator::Effect& effect);
 
 template <typename... Parts>
 void World::Trace(const Parts&... parts) {
+  if (on_trace_) return on_trace_(absl::StrCat(parts...));
   if (!options_.trace) return;
   const std::string line = absl::StrCat(absl::ToInt64Milliseconds(now_), "ms  ", parts..., "\n");
   std::fputs(line.c_str(), stderr);

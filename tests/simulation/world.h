@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_TESTS_SIMULATION_WORLD_H_
 #define LOCKSTEP_TESTS_SIMULATION_WORLD_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -40,6 +41,8 @@ class World {
   size_t reads() const { return reads_; }
 
  private:
+  friend class Scenario;  // the same world, led step by step
+
   struct Call {
     Request::Kind kind = Request::Kind::kStatus;
     ParticipantIndex participant = 0;
@@ -136,7 +139,7 @@ class World {
   void Submit(size_t index, TransactionHandle transaction, const ParticipantList& participants);
   bool WriteDecision(Coordinator* coordinator, const DecisionWrite& write, bool is_last);
   void SubmitToAll();
-  void SendRead(size_t client);
+  void SendRead(size_t client, DatabaseIndex database);
   void EndClient(const coordinator::Complete& complete);
 
   // world_requests.cc
@@ -176,6 +179,7 @@ class World {
   CallId next_call_ = 1;
   TransactionHandle next_transaction_ = 1;
   bool ending_ = false;
+  std::function<void(const std::string&)> on_trace_;  // gets it instead of standard error
   size_t participant_starts_ = 0;
   size_t reads_ = 0;  // that were answered
   TransactionHandle last_transaction_ = 0;

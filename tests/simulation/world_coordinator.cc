@@ -216,7 +216,7 @@ void World::RunClient(size_t client) {
   clients_[client].coordinator =
       random_.Chance(0.7) ? alive.back() : alive[random_.Below(alive.size())];
   if (random_.Chance(0.3)) {
-    SendRead(client);
+    SendRead(client, static_cast<DatabaseIndex>(random_.Below(options_.replicas.size())));
   } else {
     SubmitTransaction(client);
   }
@@ -283,9 +283,8 @@ void World::SubmitToAll() {
   coordinator.inbox.emplace_back(std::move(submit));
 }
 
-void World::SendRead(size_t client) {
+void World::SendRead(size_t client, DatabaseIndex database) {
   const size_t index = clients_[client].coordinator;
-  const auto database = static_cast<DatabaseIndex>(random_.Below(options_.replicas.size()));
   const auto route = coordinators_[index]->protocol.RouteRead(database);
   if (!route) return;
   Request request;

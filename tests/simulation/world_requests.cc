@@ -55,8 +55,9 @@ void World::Admit(size_t index, const SimTry& its) {
   if (options_.attempts_are_ignored) taken.its.attempt = 0;
   const RequestTable::Admission admission =
       coordinator.requests.Admit(taken.its, taken.transaction);
-  Trace("c", index, " try ", its.its.attempt, " of ", its.its.id, " as tx", its.transaction,
-        ", verdict ", static_cast<int>(admission.verdict));
+  Trace("c", index, " try ", its.its.attempt, " of ", its.its.id, " as tx",
+        its.transaction & (kNondeterministicBit - 1), ", verdict ",
+        static_cast<int>(admission.verdict));
   switch (admission.verdict) {
     case RequestTable::Verdict::kRun:
       return RunTry(index, taken);
