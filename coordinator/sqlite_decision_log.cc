@@ -18,8 +18,11 @@
 namespace lockstep::coordinator {
 namespace {
 
+// EXTRA: the rollback journal, used just once, must not come back after a power loss: it would undo
+// the making of the file, and SQLite drops the WAL of an empty one.
 constexpr char kSettings[] = R"(
 PRAGMA locking_mode=EXCLUSIVE;
+PRAGMA synchronous=EXTRA;
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous=FULL;
 PRAGMA wal_autocheckpoint=0;

@@ -36,14 +36,21 @@ struct SimDisk::Vfs {
   std::optional<Files> at_crash;
   int64_t operations = 0;
   int64_t crash_before = 0;
-  bool fail_next_sync = false;
-  int64_t fail_write = 0;
-  int write_error = 0;
-  int64_t break_read = 0;
+  std::optional<DiskFault> fault;
+  int64_t operations_of_fault = 0;  // of its kind, since it was planned
   bool failed = false;
   int64_t temporary_files = 0;
   int open_files = 0;
 
+  // Whether this operation is one that fails.
+  bool Fails(DiskFault::Operation operation) {
+    if (!fault || fault->operation != operation) return false;
+    ++operations_of_fault;
+    const bool fails =
+        fault->for_good ? operations_of_fault >= fault->nth : operations_of_fault == fault->nth;
+    failed = failed || fails;
+    return fails;
+  }
   void BeforeChange() {
     ++operations;
     if (crash_before > 0 && --crash_before == 0) Crash();
@@ -73,6 +80,7 @@ struct SimDisk::Vfs {
     file->older_sizes.push_back(static_cast<int64_t>(file->content.size()));
   }
   void LosePower(File* file, std::mt19937_64& random) const;
+  void LosePower(Files* all, std::mt19937_64& random) const;
 };
 
 namespace {
@@ -95,10 +103,7 @@ int Close(sqlite3_file* file) {
 
 int Read(sqlite3_file* file, void* bytes, int size, sqlite3_int64 offset) {
   Vfs* disk = Self(file)->disk;
-  if (disk->break_read > 0 && --disk->break_read == 0) {
-    disk->failed = true;
-    return SQLITE_IOERR_READ;
-  }
+  if (disk->Fails(DiskFault::Operation::kRead)) return SQLITE_IOERR_READ;
   const std::string& content = Self(file)->file->content;
   const int64_t there = std::max<int64_t>(0, static_cast<int64_t>(content.size()) - offset);
   const size_t part = static_cast<size_t>(std::min<int64_t>(size, there));
@@ -107,14 +112,9 @@ int Read(sqlite3_file* file, void* bytes, int size, sqlite3_int64 offset) {
   return part == static_cast<size_t>(size) ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
 }
 
-int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
-  Vfs* disk = Self(file)->disk;
-  SimDisk::File* target = Self(file)->file;
-  disk->BeforeChange();
-  if (disk->fail_write > 0 && --disk->fail_write == 0) {
-    disk->failed = true;
-    return disk->write_error;
-  }
+void WriteBytes(const OpenFile& file, const void* bytes, int size, sqlite3_int64 offset) {
+  Vfs* disk = file.disk;
+  SimDisk::File* target = file.file;
   disk->Remember(target, offset, offset + size);
   const size_t end = static_cast<size_t>(offset + size);
   if (target->content.size() < end) {
@@ -122,13 +122,26 @@ int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset)
     target->content.resize(end);
   }
   std::memcpy(target->content.data() + offset, bytes, static_cast<size_t>(size));
-  return SQLITE_OK;
+}
+
+int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
+  Vfs* disk = Self(file)->disk;
+  disk->BeforeChange();
+  if (!disk->Fails(DiskFault::Operation::kWrite)) {
+    WriteBytes(*Self(file), bytes, size, offset);
+    return SQLITE_OK;
+  }
+  const DiskFault::Kind kind = disk->fault->kind;
+  // As SQLite's own VFS tells it when the disk takes less than it was given.
+  if (kind == DiskFault::Kind::kShortWrite) WriteBytes(*Self(file), bytes, size / 2, offset);
+  return kind == DiskFault::Kind::kIoError ? SQLITE_IOERR_WRITE : SQLITE_FULL;
 }
 
 int Truncate(sqlite3_file* file, sqlite3_int64 size) {
   Vfs* disk = Self(file)->disk;
   SimDisk::File* target = Self(file)->file;
   disk->BeforeChange();
+  if (disk->Fails(DiskFault::Operation::kTruncate)) return SQLITE_IOERR_TRUNCATE;
   disk->RememberSize(target);
   disk->Remember(target, size, static_cast<int64_t>(target->content.size()));
   target->content.resize(static_cast<size_t>(size));
@@ -138,10 +151,7 @@ int Truncate(sqlite3_file* file, sqlite3_int64 size) {
 int Sync(sqlite3_file* file, int) {
   Vfs* disk = Self(file)->disk;
   disk->BeforeChange();
-  if (std::exchange(disk->fail_next_sync, false)) {
-    disk->failed = true;
-    return SQLITE_IOERR_FSYNC;
-  }
+  if (disk->Fails(DiskFault::Operation::kSync)) return SQLITE_IOERR_FSYNC;
   SimDisk::File* target = Self(file)->file;
   target->older.clear();
   target->older_sizes.clear();
@@ -185,6 +195,7 @@ constexpr sqlite3_io_methods kFileMethods = MakeFileMethods();
 int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
   Vfs* disk = DiskOf(vfs);
   file->pMethods = nullptr;
+  if (disk->Fails(DiskFault::Operation::kOpen)) return SQLITE_CANTOPEN;
   const std::string key =
       name == nullptr ? "temporary " + std::to_string(disk->temporary_files++) : name;
   auto found = disk->files.find(key);
@@ -268,6 +279,20 @@ void SimDisk::Vfs::LosePower(File* file, std::mt19937_64& random) const {
   file->ever_synced = true;
 }
 
+void SimDisk::Vfs::LosePower(Files* all, std::mt19937_64& random) const {
+  for (auto it = all->begin(); it != all->end();) {
+    File& file = it->second;
+    const bool gone = file.deleted ? random() % 2 == 0 : !file.ever_synced && random() % 4 == 0;
+    if (gone || it->first.starts_with("temporary ")) {
+      it = all->erase(it);
+      continue;
+    }
+    file.deleted = false;
+    LosePower(&file, random);
+    ++it;
+  }
+}
+
 SimDisk::SimDisk(int sector_size) : vfs_(std::make_unique<Vfs>()) {
   static std::atomic<int> next_number = 0;
   vfs_->sector_size = sector_size;
@@ -299,22 +324,17 @@ void SimDisk::CrashBefore(int64_t nth) { vfs_->crash_before = nth; }
 void SimDisk::Spare() { vfs_->crash_before = 0; }
 void SimDisk::CrashNow() { vfs_->Crash(); }
 bool SimDisk::crashed() const { return vfs_->at_crash.has_value(); }
-void SimDisk::FailNextSync() {
-  vfs_->fail_next_sync = true;
+void SimDisk::Fail(const DiskFault& fault) {
+  vfs_->fault = fault;
+  vfs_->operations_of_fault = 0;
   vfs_->failed = false;
 }
-void SimDisk::FailWrite(int64_t nth) {
-  vfs_->fail_write = nth;
-  vfs_->write_error = SQLITE_FULL;
-  vfs_->failed = false;
-}
-void SimDisk::BreakWrite(int64_t nth) {
-  FailWrite(nth);
-  vfs_->write_error = SQLITE_IOERR_WRITE;
-}
+void SimDisk::Heal() { vfs_->fault.reset(); }
+void SimDisk::FailNextSync() { Fail({.operation = DiskFault::Operation::kSync}); }
+void SimDisk::FailWrite(int64_t nth) { Fail({.kind = DiskFault::Kind::kNoSpace, .nth = nth}); }
+void SimDisk::BreakWrite(int64_t nth) { Fail({.nth = nth}); }
 void SimDisk::BreakRead(int64_t nth) {
-  vfs_->break_read = nth;
-  vfs_->failed = false;
+  Fail({.operation = DiskFault::Operation::kRead, .nth = nth});
 }
 void SimDisk::SpareFailures() {
   vfs_->fail_next_sync = false;
@@ -338,16 +358,32 @@ void SimDisk::KillProcess() {
 
 void SimDisk::LosePower(std::mt19937_64& random) {
   KillProcess();
-  for (auto it = vfs_->files.begin(); it != vfs_->files.end();) {
-    File& file = it->second;
-    const bool gone = file.deleted ? random() % 2 == 0 : !file.ever_synced && random() % 4 == 0;
-    if (gone || it->first.starts_with("temporary ")) {
-      it = vfs_->files.erase(it);
-      continue;
-    }
-    file.deleted = false;
-    vfs_->LosePower(&file, random);
-    ++it;
+  vfs_->LosePower(&vfs_->files, random);
+}
+
+SimDisk::Image SimDisk::ImageAfterKill() const {
+  Image image;
+  for (const auto& [name, file] : vfs_->files) {
+    if (!file.deleted) image[name] = file.content;
+  }
+  return image;
+}
+
+SimDisk::Image SimDisk::ImageAfterPowerLoss(std::mt19937_64& random) const {
+  Vfs::Files files = vfs_->files;
+  vfs_->LosePower(&files, random);
+  Image image;
+  for (auto& [name, file] : files) image[name] = std::move(file.content);
+  return image;
+}
+
+void SimDisk::Put(const Image& image) {
+  LOCKSTEP_CHECK(vfs_->open_files == 0, "files are changed while they are open");
+  vfs_->files.clear();
+  for (const auto& [name, content] : image) {
+    File& file = vfs_->files[name];
+    file.content = content;
+    file.ever_synced = true;
   }
 }
 

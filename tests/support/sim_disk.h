@@ -12,6 +12,20 @@
 
 namespace lockstep {
 
+// What an operation of the disk does instead of what it should.
+struct DiskFault {
+  enum class Operation { kOpen, kRead, kWrite, kTruncate, kSync };
+  enum class Kind {
+    kIoError,
+    kNoSpace,     // of writes: SQLITE_FULL, and nothing is written
+    kShortWrite,  // of writes: SQLITE_FULL, but the first half of the bytes is there
+  };
+  Operation operation = Operation::kWrite;
+  Kind kind = Kind::kIoError;
+  int64_t nth = 1;        // of its operations from now; 1 is the next
+  bool for_good = false;  // all from the nth on; else that one only
+};
+
 // Remembers, for every sector written since the file's last sync, each content that it had since,
 // and each size that the file had. After a power loss each sector is one of them, on its own;
 // sectors are never torn. A file that was never synced may be gone, and one whose deletion was not
@@ -42,18 +56,29 @@ class SimDisk {
   void LosePower(std::mt19937_64& random);
   void KillProcess();  // what was written stays, and stays unsynced
 
-  // Makes the next sync, or the nth write or read from now, fail: the write for want of space.
+  // Plans one fault, in the place of any other.
+  void Fail(const DiskFault& fault);
+  // No fault is planned any more. failed() stays.
+  void Heal();
+  // Short forms: the next sync; the nth write for want of space; a read or write of a disk that
+  // dies. None for 0.
   void FailNextSync();
   void FailWrite(int64_t nth);
-  // The same for the nth read or write, with an I/O error, as of a disk that dies.
   void BreakRead(int64_t nth);
   void BreakWrite(int64_t nth);
   // None of these is planned any more, and failed() is false.
   void SpareFailures();
   // Turns the file's bytes from `from` up to `to` into nonsense, as a disk that rots.
   void Damage(const std::string& name, int64_t from, int64_t to);
-  // Whether the planned failure has happened.
+  // Whether the planned fault has happened.
   bool failed() const;
+
+  // The files by name. What a kill would leave now; what one of many power losses would; and a disk
+  // on which exactly these are, durably. Put requires that no file is open.
+  using Image = std::map<std::string, std::string>;
+  Image ImageAfterKill() const;
+  Image ImageAfterPowerLoss(std::mt19937_64& random) const;
+  void Put(const Image& image);
 
   // Writes, truncations, syncs and deletions since the disk was made.
   int64_t operations() const;
