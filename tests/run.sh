@@ -15,6 +15,7 @@
 # LOCKSTEP_SIMULATION_SEEDS, LOCKSTEP_SIMULATION_SQLITE_SEEDS  worlds that the unit group simulates, over
 #                         a model of the disks (100000) and over SQLite (3000); the asan group has
 #                         fewer; for millions call simulation_test itself (its head says how)
+# LOCKSTEP_FUZZ_SECONDS   how long each fuzzer of the fuzz group runs (default: 20)
 # LOCKSTEP_CHAOS_SECONDS  how long it goes on killing, at least; hours are possible (default: 0)
 #
 # Ends with a table of the groups and the line "N passed, N failed" (", N skipped").
@@ -28,7 +29,7 @@ build_dir=${LOCKSTEP_BUILD_DIR:-$root/build}
 asan_dir=$build_dir-asan
 tsan_dir=$build_dir-tsan
 log_dir=$build_dir/test-logs
-groups=(unit cluster grpcurl wire readme cli examples quickstart compose asan tsan)
+groups=(unit cluster grpcurl wire readme cli examples quickstart compose fuzz asan tsan)
 jobs=$(nproc)
 
 usage() {
@@ -140,6 +141,10 @@ group_compose() {
   tests/compose/run.sh
 }
 
+group_fuzz() {
+  deploy/install-deps.sh fuzz && tests/fuzz/run.sh "$build_dir-fuzz"
+}
+
 group_asan() {
   sanitizer_build "$asan_dir" address && build "$asan_dir" tests/all || return
   LOCKSTEP_CHAOS_SECONDS=0 LOCKSTEP_KILLS=${LOCKSTEP_ASAN_KILLS:-25} LOCKSTEP_POWER_LOSS_IMAGES=2000 \
@@ -154,7 +159,7 @@ group_tsan() {
   sanitizer_build "$tsan_dir" thread || return
   local program commands programs=()
   for program in $(cd "$tsan_dir" && ctest -N -L unit | sed -n 's/^ *Test *#[0-9]*: //p'); do
-    [[ $program =~ protocol_test|simulation|model_test|power_loss|mutants|tidy ]] && continue
+    [[ $program =~ protocol_test|simulation|model_test|power_loss|fail_at_n|mutants|tidy ]] && continue
     commands=$(ninja -C "$tsan_dir" -t commands "tests/$program" 2>/dev/null) || continue
     [[ $commands == *"libgrpc++"* ]] || programs+=("$program")
   done

@@ -74,8 +74,9 @@ absl::Status CheckText(const ListField& field, const std::string& text, const Or
 absl::StatusOr<ListEntry> CheckEntry(const Fields& fields, const RawValue::Entry& raw) {
   ListEntry entry;
   for (const auto& [key, text] : raw.fields) {
-    const auto field = std::find_if(fields.begin(), fields.end(),
-                                    [&](const ListField& known) { return known.name == key; });
+    const auto field =
+        std::find_if(fields.begin(), fields.end(),
+                     [&name = key](const ListField& known) { return known.name == name; });
     if (field == fields.end()) {
       return ErrorAt(raw.origin,
                      absl::StrCat("unknown key '", key, "'; known are ", NamesOf(fields)));

@@ -15,6 +15,8 @@ class StatementEnd {
     const bool semicolon = token.text == ";";
     switch (state_) {
       case State::kStart:
+        // EXPLAIN and EXPLAIN QUERY PLAN stand before a whole statement.
+        if (token.Is("EXPLAIN") || token.Is("QUERY") || token.Is("PLAN")) return false;
         state_ = token.Is("CREATE") ? State::kCreate : State::kOrdinary;
         return semicolon;
       case State::kCreate:

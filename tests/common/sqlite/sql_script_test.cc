@@ -42,6 +42,14 @@ TEST(SqlScriptTest, TheLastSemicolonMayBeMissing) {
               ElementsAre("CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END"));
 }
 
+TEST(SqlScriptTest, ATriggerThatIsExplainedIsOneStatementToo) {
+  constexpr char kTrigger[] = "CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END;";
+  for (const std::string explain : {"EXPLAIN ", "explain query plan "}) {
+    EXPECT_THAT(Statements(explain + kTrigger + " SELECT 2;"),
+                ElementsAre(explain + kTrigger, "SELECT 2;"));
+  }
+}
+
 TEST(SqlScriptTest, NothingIsMadeOfBlanksAndComments) {
   for (const char* script : {"", "\n", kByteOrderMark, ";", " ;; -- nothing;\n /* ; */ ;", "--",
                              "\r\n;\r\n", "/* not closed; "}) {
