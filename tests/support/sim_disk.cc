@@ -133,7 +133,10 @@ int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset)
   }
   const DiskFault::Kind kind = disk->fault->kind;
   // As SQLite's own VFS tells it when the disk takes less than it was given.
-  if (kind == DiskFault::Kind::kShortWrite) WriteBytes(*Self(file), bytes, size / 2, offset);
+  const int64_t half = (offset + size / 2) / disk->sector_size * disk->sector_size - offset;
+  if (kind == DiskFault::Kind::kShortWrite && half > 0) {
+    WriteBytes(*Self(file), bytes, static_cast<int>(half), offset);
+  }
   return kind == DiskFault::Kind::kIoError ? SQLITE_IOERR_WRITE : SQLITE_FULL;
 }
 

@@ -18,7 +18,7 @@ struct DiskFault {
   enum class Kind {
     kIoError,
     kNoSpace,     // of writes: SQLITE_FULL, and nothing is written
-    kShortWrite,  // of writes: SQLITE_FULL, but the first half of the bytes is there
+    kShortWrite,  // of writes: SQLITE_FULL, but the first half is there, in whole sectors
   };
   Operation operation = Operation::kWrite;
   Kind kind = Kind::kIoError;
