@@ -240,8 +240,9 @@ void Protocol::CommittedInDoubt(RoundId round) {
 }
 
 void Protocol::RedoPersisted(RoundId round) {
-  const bool known = state_.phase == RoundPhase::kPrepared || state_.phase == RoundPhase::kInDoubt;
-  LOCKSTEP_CHECK(known && state_.has_record && Holds(round), "a cut of what was not held");
+  LOCKSTEP_CHECK(state_.phase == RoundPhase::kPrepared || state_.phase == RoundPhase::kInDoubt,
+                 "a cut of what does not wait for its decision");
+  LOCKSTEP_CHECK(state_.has_record && Holds(round), "a cut of what was not held");
   State next = state_;
   next.phase = RoundPhase::kReexecuting;
   Change(next);
@@ -257,8 +258,9 @@ void Protocol::Reexecuted(RoundId round) {
 }
 
 void Protocol::Forgotten(RoundId round) {
-  const bool known = state_.phase == RoundPhase::kPrepared || state_.phase == RoundPhase::kInDoubt;
-  LOCKSTEP_CHECK(known && Holds(round), "forgot what was not held");
+  LOCKSTEP_CHECK(state_.phase == RoundPhase::kPrepared || state_.phase == RoundPhase::kInDoubt,
+                 "forgot what does not wait for its decision");
+  LOCKSTEP_CHECK(Holds(round), "forgot what was not held");
   State next = state_;
   Release(&next);
   Change(next);

@@ -96,7 +96,8 @@ class Protocol {
   Decision DecideCommit(RoundId round, Keep keep) const;
   Decision DecideRollback(Term term, RoundId round) const;
   Decision DecideCommitOfHeld(Keep keep) const;
-  bool Holds(RoundId round) const { return !round.is_none() && state_.round == round; }
+  // Requires a round, not none.
+  bool Holds(RoundId round) const { return state_.round == round; }
   bool WasRolledBack(RoundId round) const;
   void Change(const State& next);
   void Release(State* next) const;

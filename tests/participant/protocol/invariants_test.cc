@@ -35,5 +35,28 @@ TEST(InvariantsTest, EachBrokenInvariantIsNamed) {
   EXPECT_TRUE(broken([](State& s) { s.phase = RoundPhase::kPrepared, s.round = R(6); }));
 }
 
+// What each state alone would allow.
+TEST(InvariantsTest, AStepThatNoParticipantMayTakeIsNamed) {
+  State before;
+  before.phase = RoundPhase::kIdle;
+  before.term = kTerm;
+  before.coordinator = 33;
+  before.identified = true;
+  const auto broken = [&](auto&& change) {
+    State after = before;
+    change(after);
+    EXPECT_FALSE(after == before);
+    EXPECT_EQ(BrokenInvariant(after, after), std::nullopt);
+    return BrokenInvariant(before, after).value_or("nothing");
+  };
+  EXPECT_EQ(broken([](State& s) { s.term = kTerm - 1; }), "a term never falls (R1)");
+  EXPECT_EQ(broken([](State& s) { s.coordinator = 44; }), "a term belongs to one run (R22)");
+  EXPECT_EQ(broken([](State& s) { s.term = kTerm + 1, s.coordinator = 44; }), "nothing");
+  EXPECT_EQ(broken([](State& s) { s.identified = false; }), "an identity stays (R22)");
+  before.phase = RoundPhase::kPrepared;
+  before.round = R(7);
+  EXPECT_EQ(broken([](State& s) { s.round = R(8); }), "one round at a time");
+}
+
 }  // namespace
 }  // namespace lockstep::participant

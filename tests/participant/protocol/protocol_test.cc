@@ -375,6 +375,13 @@ TEST_F(ProtocolDeathTest, AStepThatWasNeverDueEndsTheProcess) {
   EXPECT_DEATH(protocol_->TermPersisted(kTerm, kRun + 1), "a term belongs to one run .R22.");
   EXPECT_DEATH(protocol_->Synced(R(11)), "what is durable is applied");
   EXPECT_DEATH(protocol_->Scanned(Clean()), "a scan ended that nobody waited for");
+  EXPECT_DEATH(protocol_->RedoPersisted(R(11)), "a cut of what does not wait");
+  EXPECT_DEATH(protocol_->Forgotten(R(11)), "forgot what does not wait");
+  Prepared(R(11));
+  EXPECT_DEATH(protocol_->RedoPersisted(R(12)), "a cut of what was not held");
+  EXPECT_DEATH(protocol_->Forgotten(R(12)), "forgot what was not held");
+  protocol_->RedoPersisted(R(11));
+  EXPECT_DEATH(protocol_->Forgotten(R(11)), "forgot what does not wait");
 }
 
 }  // namespace
