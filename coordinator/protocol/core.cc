@@ -149,7 +149,6 @@ void Core::MaybeIdle() {
 }
 
 void Core::Die(std::string reason, bool superseded) {
-  if (dead_) return;
   effects_->emplace_back(Fatal{std::move(reason), superseded});
   dead_ = true;
 }

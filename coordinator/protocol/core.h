@@ -31,7 +31,6 @@ struct Round {
   std::vector<ParticipantIndex> participants;  // by Place
   std::vector<bool> answered;                  // by Place: has voted, or its vote is missing
   std::vector<bool> holds;                     // by Place: may have prepared something
-  bool told = false;                           // its clients have their answers
   Ballot ballot;
   RoundOutcome outcome;
   uint32_t awaited = 0;  // votes
@@ -137,7 +136,6 @@ class Core {
 
   template <typename T>
   void Emit(T effect) {
-    if (dead_) return;
     effects_->emplace_back(std::move(effect));
   }
   uint64_t DrawSeed();

@@ -188,9 +188,8 @@ void Core::Recover(ParticipantIndex participant, const Report& report) {
   bool keeps = false;
   if (!config_.broken.rollback_unknown_decisions) {
     for (const KeptHere& kept : record.kept) {
-      keeps = keeps || kept.round == report.prepared;
+      if (kept.round == report.prepared) keeps = true;
       if (kept.round <= report.applied || owed(kept.round)) continue;
-      if (kept.round > record.least_round_at_fence) continue;
       Deliver(participant, {kept.round, /*commit=*/true, kept.cut, now_.monotonic});
     }
   }

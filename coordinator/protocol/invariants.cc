@@ -184,10 +184,12 @@ void Invariants::See(const SendStatus& effect) {
 void Invariants::See(const Complete& effect) {
   LOCKSTEP_CHECK(open_.erase(effect.transaction) == 1, "answered twice");
   const auto decision = decisions_.find(effect.round);
-  const bool decided = decision != decisions_.end() && decision->second.durable &&
-                       decision->second.committed.contains(effect.transaction);
+  const bool decided =
+      decision != decisions_.end() && decision->second.committed.contains(effect.transaction);
   LOCKSTEP_CHECK((effect.ending == Ending::kCommitted) == decided,
-                 "the answer is not what was durably decided (R13)");
+                 "the answer is not what was decided (R13)");
+  LOCKSTEP_CHECK(!decided || decision->second.durable,
+                 "an answer before the decision is durable (R13)");
 }
 
 void Invariants::See(const ForgetDecision& effect) {

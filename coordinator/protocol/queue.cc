@@ -138,7 +138,7 @@ const AdmissionQueue::Entry* AdmissionQueue::HeadOf(ParticipantIndex participant
   Line& line = lines_[participant];
   while (!line.entries.empty() && !InLine(line.entries.front())) {
     line.entries.pop_front();
-    if (line.left > 0) --line.left;
+    --line.left;
   }
   return line.entries.empty() ? nullptr : &line.entries.front();
 }

@@ -29,7 +29,7 @@ EndingReason ReasonOf(TransactionOutcome::Cause cause) {
 }  // namespace
 
 void Core::StartRounds() {
-  if (dead_ || queue_.waiting() == 0) return;
+  if (queue_.waiting() == 0) return;
   bool any_free = false;
   for (ParticipantIndex p = 0; p < participants_.size(); ++p) {
     capacities_[p] = CapacityOf(participants_[p]);
@@ -105,7 +105,6 @@ RoundSlot Core::NewRound() {
   round.participants.clear();
   round.answered.clear();
   round.holds.clear();
-  round.told = false;
   round.ballot.Clear();
   round.vote_deadline = absl::ZeroDuration();
   return slot;
@@ -226,7 +225,7 @@ void Core::MissOverdueVotes() {
   for (const Round& round : rounds_) {
     if (round.phase != Round::Phase::kVoting || round.vote_deadline > now_.monotonic) continue;
     const RoundId id = round.id;
-    for (Place place = 0; place < round.participants.size() && round.id == id; ++place) {
+    for (Place place = 0; place < round.participants.size(); ++place) {
       const ParticipantIndex p = round.participants[place];
       if (AwaitingVote(p, id) != nullptr) MissVote(p);
     }
@@ -246,10 +245,7 @@ void Core::Decide(RoundSlot round_slot) {
   round.phase = Round::Phase::kLogging;
   logging_[round.id] = round_slot;
   LogRound(round);
-  if (config_.broken.answer_before_durable) {
-    round.told = true;
-    CompleteTransactions(round);
-  }
+  if (config_.broken.answer_before_durable) CompleteTransactions(round);
 }
 
 void Core::LogRound(const Round& round) {
@@ -288,7 +284,9 @@ void Core::On(const DecisionFailed& event) {
 void Core::FinishRound(RoundSlot round_slot) {
   Round& round = rounds_[round_slot];
   for (Place place = 0; place < round.participants.size(); ++place) EndRoundFor(&round, place);
-  if (!round.told) CompleteTransactions(round);
+  if (!config_.broken.answer_before_durable || !round.outcome.keeps_anything()) {
+    CompleteTransactions(round);
+  }
   const bool is_latest = round.id.number() + 1 == next_number_;
   if (config_.broken.number_comes_again && is_latest && !round.outcome.keeps_anything()) {
     --next_number_;

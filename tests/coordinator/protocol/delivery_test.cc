@@ -117,6 +117,72 @@ TEST_F(DeliveryTest, AnAnswerToNothingIsIgnored) {
   EXPECT_TRUE(harness_.IsFree(2));
 }
 
+TEST_F(DeliveryTest, OnlyTheAnswerToWhatIsUnderWayIsTakenR14) {
+  DecideRoundOne();
+  const Report report = harness_.reports[0];
+  harness_.Step(CommitAnswered{0, Round(9), report});
+  EXPECT_FALSE(harness_.IsFree(0));
+  harness_.Step(RollbackAnswered{0, Round(1), report});
+  EXPECT_FALSE(harness_.IsFree(0));
+  harness_.Step(CommitFailed{0, Round(9), CallFailure::kRefused});
+  EXPECT_EQ(harness_.CountFor<SendFence>(0), 0u);
+  harness_.Step(CommitFailed{0, Round(1), CallFailure::kTimeout});
+  harness_.Step(CommitFailed{0, Round(1), CallFailure::kRefused});
+  EXPECT_EQ(harness_.CountFor<SendFence>(0), 0u);
+  harness_.Step(CommitAnswered{0, Round(1), report});
+  EXPECT_FALSE(harness_.IsFree(0));
+  harness_.Pass(kFirstRetry);
+  EXPECT_EQ(harness_.CountFor<SendCommit>(0), 1u);
+}
+
+TEST_F(DeliveryTest, WhatIsDurableIsRecordedOnceForAllRoundsThatItEndsR22) {
+  DecideRoundOne();
+  harness_.CommitAnswers(0, Round(1));
+  harness_.CommitAnswers(1, Round(1));
+  harness_.Submits(2, {0});
+  harness_.Votes(0, Round(2), {kYes});
+  harness_.Step(DecisionDurable{Round(2)});
+  harness_.reports[1].durable = Round(1);
+  harness_.StatusAnswers(1);
+  harness_.reports[0].durable = Round(2);
+  harness_.CommitAnswers(0, Round(2));
+  EXPECT_EQ(harness_.CountFor<RecordDurable>(0), 1u);
+  EXPECT_EQ(harness_.First<RecordDurable>().durable, Round(2));
+  EXPECT_EQ(harness_.Count<ForgetDecision>(), 2u);
+}
+
+TEST_F(DeliveryTest, WhoIsRefusedGetsItsDecisionWhenItIsRepairedR14R22) {
+  harness_.Submits(1, {0});
+  harness_.Votes(0, Round(1), {kYes});
+  harness_.Step(Heard{0, 999, RoundId()});
+  harness_.Step(FenceRefused{0, "this is node9, not node0"});
+  harness_.Step(DecisionDurable{Round(1)});
+  EXPECT_EQ(harness_.First<Complete>().ending, Ending::kCommitted);
+  EXPECT_EQ(harness_.Count<SendCommit>(), 0u);
+  harness_.Pass(kRefusedRetry);
+  EXPECT_EQ(harness_.Count<SendCommit>(), 0u);
+  ASSERT_EQ(harness_.CountFor<SendFence>(0), 1u);
+  harness_.reports[0].prepared = Round(1);
+  harness_.FenceAnswers(0);
+  EXPECT_EQ(harness_.Count<SendCommit>(), 1u);
+}
+
+TEST_F(DeliveryTest, TheNextDecisionIsNotSentToWhoIsRefusedMeanwhileR22) {
+  harness_.Submits(1, {0});
+  harness_.Step(PrepareFailed{0, Round(1), CallFailure::kTimeout});
+  harness_.reports[0].prepared = Round(5);
+  harness_.reports[0].in_doubt = true;
+  harness_.FenceAnswers(0);  // owed now: Rollbacks of rounds 1, under way, and 5
+  harness_.Step(Heard{0, 999, RoundId()});
+  harness_.Step(FenceRefused{0, "this is node9, not node0"});
+  harness_.RollbackAnswers(0, Round(1));
+  EXPECT_EQ(harness_.Count<SendRollback>(), 0u);
+  harness_.Pass(kRefusedRetry);
+  EXPECT_EQ(harness_.Count<SendRollback>(), 0u);
+  harness_.FenceAnswers(0);
+  EXPECT_EQ(harness_.First<SendRollback>().round, Round(5));
+}
+
 TEST_F(DeliveryTest, AHigherTermInAnAnswerEndsTheProcessR22) {
   DecideRoundOne();
   harness_.reports[0].term = 2;

@@ -285,11 +285,31 @@ TEST(HandshakeTest, AHigherTermEndsTheProcessAndTheLogWhereverItIsSeenR22) {
     EXPECT_TRUE(harness.First<Fatal>().superseded);
     EXPECT_EQ(harness.First<Fatal>().reason.find("node0"), 0u);
   }
+  const Report report{.boot_id = 100, .term = 2};
+  const Event answers[] = {
+      FenceAnswered{0, report},
+      StatusAnswered{0, report},
+      PrepareAnswered{0, Round(1), report, {kYes}, absl::ZeroDuration()},
+      RollbackAnswered{0, Round(1), report},
+  };
+  for (const Event& event : answers) {
+    Harness harness;
+    harness.Start();
+    harness.Step(event);
+    EXPECT_TRUE(harness.First<Fatal>().superseded);
+    EXPECT_EQ(harness.effects.size(), 1u) << "nothing follows";
+  }
+}
+
+TEST(HandshakeTest, AFenceAnswerThatARoundOvertookDoesNotCountR15) {
   Harness harness;
-  harness.Start();
-  harness.reports[0].term = 2;
+  harness.StartReady();
+  harness.Submits(1, {0});
+  harness.reports[0].prepared = Round(1);
+  harness.reports[0].in_doubt = true;
   harness.FenceAnswers(0);
-  EXPECT_TRUE(harness.First<Fatal>().superseded);
+  EXPECT_EQ(harness.protocol().GetView().participants[0].in_doubt, RoundId());
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kReady);
 }
 
 TEST(HandshakeTest, TheFenceSaysWhichRunHasTakenTheTermR22) {
@@ -343,6 +363,14 @@ TEST(ReadTest, AReadGoesToTheMasterWithTheLastRoundDecidedThereR21) {
   EXPECT_EQ(harness.protocol().RouteRead(0)->least_round, Round(1));
   EXPECT_FALSE(harness.protocol().RouteRead(1).has_value());
   EXPECT_EQ(harness.protocol().RouteReadTo(1)->least_round, Round(1));
+}
+
+TEST(ReadTest, WithoutTheMasterTheFirstReadyReplicaIsReadR21) {
+  Harness harness(MakeConfig({3}));
+  harness.Start();
+  harness.FenceAnswers(1);
+  harness.FenceAnswers(2);
+  EXPECT_EQ(harness.protocol().RouteRead(0)->participant, 1u);
 }
 
 TEST(ReadTest, AfterARestartReadsKnowWhatWasDecidedBeforeR21) {

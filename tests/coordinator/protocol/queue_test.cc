@@ -163,6 +163,26 @@ TEST_F(QueueTest, ThoseThatLeftDoNotPileUpInTheLineOfABusyParticipant) {
   EXPECT_EQ(Join(), (Handles{6000}));
 }
 
+TEST_F(QueueTest, ThoseThatStayKeepTheirOrderHoweverManyLeaveBetweenThem) {
+  capacities_[0] = {false, 1000, 10'000};
+  std::vector<Slot> slots;
+  Handles left;
+  for (TransactionHandle handle = 1; handle <= 300; ++handle) {
+    slots.push_back(queue_.Add(Of(handle, {0})));
+  }
+  for (TransactionHandle handle = 1; handle <= 300; ++handle) {
+    if (handle % 3 != 0) {
+      left.push_back(handle);
+      continue;
+    }
+    queue_.StopWaiting(slots[handle - 1]);
+    queue_.Release(slots[handle - 1]);
+  }
+  EXPECT_EQ(queue_.waiting(), left.size());
+  capacities_[0].free = true;
+  EXPECT_EQ(Join(), left);
+}
+
 // The plain way: scan the whole queue, oldest first.
 std::vector<TransactionHandle> ScanAll(const std::vector<Submit>& waiting,
                                        const std::vector<Capacity>& capacities,
@@ -250,6 +270,20 @@ TEST(AdmissionTest, AFullQueueRefusesBeforeAnythingIsStarted) {
   EXPECT_EQ(harness.First<Complete>().ending, Ending::kNotStarted);
   EXPECT_EQ(harness.First<Complete>().reason, EndingReason::kQueueFull);
   EXPECT_EQ(harness.protocol().queue_length(), 1u);
+}
+
+TEST(AdmissionTest, WhatWouldNotFitIntoAnEmptyQueueIsTooLargeForGood) {
+  Config config = MakeConfig({1});
+  config.queue_caps.bytes = 100;
+  Harness harness(config);
+  harness.StartReady();
+  Submit large = harness.MakeSubmit(1, {0});
+  large.bytes = 101;
+  harness.Step(large);
+  EXPECT_EQ(harness.First<Complete>().ending, Ending::kNotStarted);
+  EXPECT_EQ(harness.First<Complete>().reason, EndingReason::kTooLarge);
+  harness.Submits(2, {0});
+  EXPECT_EQ(harness.Count<SendPrepare>(), 1u) << "just as many bytes are not too large";
 }
 
 TEST(AdmissionTest, ARoundIsCappedByTheMeasuredExecutionTime) {

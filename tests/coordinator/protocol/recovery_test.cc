@@ -114,6 +114,71 @@ TEST(RecoveryTest, LessDurableThanRecordedIsARegressR22) {
   EXPECT_TRUE(harness.IsFree(0));
 }
 
+TEST(RecoveryTest, AnotherLossIsAnotherAlarmR22) {
+  StartState start = MakeStart(2);
+  start.participants = {{Old(7), Old(7)}};
+  Harness harness(MakeConfig({1}), start);
+  harness.reports[0].applied = Old(7);
+  harness.reports[0].durable = Old(6);
+  harness.Start();
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.Count<Alarm>(), 1u);
+  harness.reports[0].durable = Old(5);
+  harness.Pass(kRefusedRetry);
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.Count<Alarm>(), 1u);
+}
+
+TEST(RecoveryTest, WhatWasDurableMustStillBeAppliedR22) {
+  StartState start = MakeStart(2);
+  start.participants = {{Old(7), Old(7)}};
+  Harness harness(MakeConfig({1}), start);
+  harness.reports[0].applied = Old(6);
+  harness.reports[0].durable = Old(7);
+  harness.Start();
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kRefused);
+  EXPECT_EQ(harness.Count<Alarm>(), 1u);
+}
+
+// Until its identity is right nothing is asked sooner than the pause between two Fences.
+TEST(RecoveryTest, TheEndOfARoundInDoubtDoesNotHastenTheNextFenceOfWhoIsRefusedR22) {
+  Harness harness(MakeConfig({1}), Restarted({{Old(3), {{0, kKeepAll}}}}));
+  harness.reports[0].prepared = Old(3);
+  harness.reports[0].in_doubt = true;
+  harness.StartReady();
+  harness.Step(Heard{0, 999, RoundId()});
+  harness.Step(FenceRefused{0, "this is node9, not node0"});
+  harness.reports[0].prepared = RoundId();
+  harness.reports[0].in_doubt = false;
+  harness.CommitAnswers(0, Old(3));
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kRefused);
+  EXPECT_EQ(harness.Count<SendFence>(), 0u);
+  harness.Pass(kRefusedRetry);
+  EXPECT_EQ(harness.Count<SendFence>(), 1u);
+}
+
+// A report is measured by what was known when the Fence was sent.
+TEST(RecoveryTest, ADecisionThatIsYoungerThanTheFenceIsNotMissedInItsAnswerR16) {
+  Harness harness(MakeConfig({1, 1}));
+  harness.StartReady();
+  harness.Submits(1, {0, 1});
+  harness.Votes(0, Old(1), {kYes});
+  harness.reports[0].boot_id = 999;
+  harness.Step(Heard{0, 999, RoundId()});
+  ASSERT_EQ(harness.CountFor<SendFence>(0), 1u);
+  harness.Votes(1, Old(1), {kYes});
+  harness.Step(DecisionDurable{Old(1)});
+  ASSERT_EQ(harness.CountFor<SendCommit>(0), 1u);
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.Count<Alarm>(), 0u);
+  EXPECT_EQ(harness.Count<SendCommit>(), 0u) << "it is under way";
+  // The Commit finds nothing there, and the next Fence tells.
+  harness.Step(CommitFailed{0, Old(1), CallFailure::kRefused});
+  harness.FenceAnswers(0);
+  EXPECT_EQ(harness.Count<Alarm>(), 1u);
+}
+
 TEST(RecoveryTest, APowerLossThatTakesACommitBackIsRepairedUnderALivingCoordinatorR15R16) {
   Harness harness(MakeConfig({1}));
   harness.StartReady();

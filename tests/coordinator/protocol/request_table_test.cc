@@ -65,7 +65,24 @@ TEST(RequestTableTest, AnotherBodyOfAnIdInFlightIsRefused) {
   RequestTable table({});
   table.Admit(Try("a", 0, 1), 1);
   EXPECT_EQ(table.Admit(Try("a", 0, 2), 2).verdict, Verdict::kReused);
+  // Half of the hash is not enough.
+  for (const BodyHash body : {BodyHash{1, 2}, BodyHash{2, 1}}) {
+    RequestTry other = Try("a");
+    other.body = body;
+    EXPECT_EQ(table.Admit(other, 3).verdict, Verdict::kReused);
+  }
   EXPECT_THAT(table.End(Try("a"), kRound), IsEmpty());
+}
+
+TEST(RequestTableTest, OneThatJoinedAndLeftIsNotTold) {
+  RequestTable table({});
+  table.Admit(Try("a"), 1);
+  table.Admit(Try("a"), 2);
+  table.Admit(Try("a"), 3);
+  table.Leave("a", 2);
+  table.Leave("a", 9);
+  table.Leave("b", 3);
+  EXPECT_THAT(table.End(Try("a"), kRound), ElementsAre(3));
 }
 
 TEST(RequestTableTest, R19_AnAttemptBelowOneThatWasSeenIsRefusedAfterAnAbortToo) {
@@ -95,6 +112,7 @@ TEST(RequestTableTest, R19_AfterAQuestionWithAnAttemptNoLowerOneIsTaken) {
   EXPECT_TRUE(has_room);
   EXPECT_FALSE(standing.in_flight);
   EXPECT_FALSE(standing.aborted);
+  EXPECT_FALSE(table.Ask(Try("a"), &has_room).aborted) << "a question is no try";
   EXPECT_EQ(table.Admit(Try("a", 4), 1).verdict, Verdict::kOutdated);
   EXPECT_EQ(table.Admit(Try("a", 5), 2).verdict, Verdict::kRun);
 }
@@ -126,6 +144,18 @@ TEST(RequestTableTest, AttemptsAreForgottenWhenTheirTimeIsOverAndNotBefore) {
   table.Expire(kNow + absl::Minutes(61));
   EXPECT_EQ(table.attempts(), 0u);
   EXPECT_EQ(table.Admit(Try("a", 1), 3).verdict, Verdict::kRun);
+}
+
+TEST(RequestTableTest, ManyAttemptsWhoseTimeIsOverAreForgottenInSeveralCalls) {
+  RequestTable table({});
+  for (int i = 0; i < 1500; ++i) {
+    table.Admit(Try(std::to_string(i), 1), 1);
+    table.End(Try(std::to_string(i), 1), kNone);
+  }
+  table.Expire(kNow + absl::Hours(2));
+  EXPECT_EQ(table.attempts(), 500u);
+  table.Expire(kNow + absl::Hours(2));
+  EXPECT_EQ(table.attempts(), 0u);
 }
 
 TEST(RequestTableTest, AnAttemptThatCannotBeRememberedIsNotTaken) {

@@ -225,6 +225,37 @@ TEST(RoundTest, NoVoteIsWaitedForLongerThanAMinute) {
   EXPECT_EQ(harness.First<SendPrepare>().vote_deadline, harness.monotonic + kLongestVoteTime);
 }
 
+TEST(RoundTest, OnlyVotesThatDidNotComeInTimeAreMissingR12) {
+  Harness harness;
+  harness.StartReady();
+  Submit brief = harness.MakeSubmit(1, {0, 1});
+  brief.deadline = harness.monotonic + absl::Seconds(1);
+  harness.Step(brief);
+  harness.Votes(0, Round(1), {kYes});
+  harness.monotonic += absl::Seconds(1) + kVoteGrace;
+  harness.Step(Tick{});
+  EXPECT_EQ(harness.First<Complete>().reason, EndingReason::kParticipantUnavailable);
+  EXPECT_EQ(harness.First<Complete>().participant, 1u);
+  EXPECT_EQ(harness.Count<SendRollback>(), 2u);
+  EXPECT_EQ(harness.StateOf(0), ParticipantState::kReady) << "it did vote";
+  EXPECT_EQ(harness.StateOf(1), ParticipantState::kRecovering);
+}
+
+TEST(RoundTest, ALateNoChangesNothing) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0});
+  harness.Step(PrepareFailed{0, Round(1), CallFailure::kTimeout});
+  harness.Votes(0, Round(1), {kNo});
+  EXPECT_FALSE(harness.IsFree(0));
+  harness.RollbackAnswers(0, Round(1));
+  harness.FenceAnswers(0);
+  harness.FenceAnswers(0);
+  harness.Submits(2, {0});
+  harness.Votes(0, Round(1), {kNo});
+  EXPECT_EQ(harness.Count<Complete>(), 0u) << "no vote of round 2";
+}
+
 TEST(RoundTest, TooFewVotesAreNoVotes) {
   Harness harness;
   harness.StartReady();
@@ -265,6 +296,65 @@ TEST(RoundTest, ShutdownRefusesTheWaitingFinishesTheRoundAndIsIdleThen) {
   EXPECT_EQ(harness.Count<Idle>(), 1u);
   harness.Step(Tick{});
   EXPECT_EQ(harness.Count<Idle>(), 0u);
+}
+
+TEST(RoundTest, ASecondShutdownChangesNothing) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0});
+  harness.Step(Shutdown{});
+  harness.Step(Shutdown{});
+  EXPECT_TRUE(harness.effects.empty());
+  harness.Votes(0, Round(1), {kNo});
+  EXPECT_EQ(harness.Count<Idle>(), 1u);
+}
+
+// It was sent, so NOT_STARTED would be wrong.
+TEST(RoundTest, OneThatWaitsForItsNextRoundIsAbortedByTheShutdown) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0, 1});
+  harness.Votes(0, Round(1), {kDefer});
+  harness.Votes(1, Round(1), {kYes});
+  harness.Step(Shutdown{});
+  EXPECT_EQ(harness.First<Complete>().ending, Ending::kAborted);
+  EXPECT_EQ(harness.First<Complete>().reason, EndingReason::kShuttingDown);
+}
+
+// Round 1 is decided at participants 0 and 1, and delivered to 0 alone.
+void ShutDownWithACommitOwedToOne(Harness* harness) {
+  harness->StartReady();
+  harness->Submits(1, {0, 1});
+  harness->Votes(0, Round(1), {kYes});
+  harness->Votes(1, Round(1), {kYes});
+  harness->Step(DecisionDurable{Round(1)});
+  harness->CommitAnswers(0, Round(1));
+  harness->Step(Shutdown{});
+  EXPECT_EQ(harness->Count<Idle>(), 0u);
+}
+
+TEST(RoundTest, AShutdownWaitsForWhatIsOwedToAParticipantThatRecovers) {
+  Harness harness;
+  ShutDownWithACommitOwedToOne(&harness);
+  harness.Step(CommitFailed{1, Round(1), CallFailure::kRefused});
+  EXPECT_EQ(harness.StateOf(1), ParticipantState::kRecovering);
+  EXPECT_EQ(harness.Count<Idle>(), 0u);
+  harness.reports[1].prepared = Round(1);
+  harness.FenceAnswers(1);
+  harness.reports[1].prepared = RoundId();
+  EXPECT_EQ(harness.Count<Idle>(), 0u);
+  harness.CommitAnswers(1, Round(1));
+  EXPECT_EQ(harness.Count<Idle>(), 1u);
+}
+
+TEST(RoundTest, AShutdownDoesNotWaitForAParticipantThatCannotBeReached) {
+  Harness harness;
+  ShutDownWithACommitOwedToOne(&harness);
+  harness.Step(CommitFailed{1, Round(1), CallFailure::kUnavailable});
+  EXPECT_EQ(harness.Count<Idle>(), 0u);
+  harness.Step(FenceFailed{1, CallFailure::kUnavailable});
+  EXPECT_EQ(harness.StateOf(1), ParticipantState::kUnreachable);
+  EXPECT_EQ(harness.Count<Idle>(), 1u);
 }
 
 TEST(RoundTest, ADeferredTransactionEndsWithTheShutdown) {
