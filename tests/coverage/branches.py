@@ -3,8 +3,9 @@
 
   branches.py ROOT EXCEPTIONS
 
-Prints each; exits with 1 if there is one that EXCEPTIONS does not name. Out of account are the failing
-sides of LOCKSTEP_CHECK, which end the process, and the switches that tests break rules with.
+Prints each; exits with 1 if there is one that EXCEPTIONS does not name. Out of account are
+LOCKSTEP_CHECK, whose failing sides end the process; the switches that tests break rules with, and what
+is only run or asked when one is on; and defaulted operators, to whose members clang gives no counters.
 """
 import collections
 import json
@@ -14,18 +15,28 @@ import sys
 
 PURE = re.compile(r"^(coordinator|participant)/protocol/")
 _CHECK = re.compile(r"\bLOCKSTEP_CHECK\(")
-_SWITCH = re.compile(r"\bbroken_?\b")
+_SWITCH = re.compile(r"\b(config_\.broken|broken_)\.")
+# Not one whose condition is a switch that is off.
+_SWITCHED_BLOCK = re.compile(r"\bif \((config_\.broken|broken_)\.[^;{}]*\) \{")
+_DEFAULTED = re.compile(r"\boperator\b.*= default;")
 
 
-def lines_of_checks(text):
+def lines_between(text, pattern, brackets):
+    """Of each match, which ends with the opening bracket, up to the closing one."""
     lines = set()
-    for match in _CHECK.finditer(text):
+    for match in pattern.finditer(text):
         end, depth = match.end(), 1
         while depth:
-            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            depth += {brackets[0]: 1, brackets[1]: -1}.get(text[end], 0)
             end += 1
         lines |= set(range(text.count("\n", 0, match.start()) + 1, text.count("\n", 0, end) + 2))
     return lines
+
+
+def is_switched(row, expression, column):
+    """Whether it is a switch, or stands behind one, so that it is asked only if that is on."""
+    switch = _SWITCH.search(row)
+    return switch is not None and (bool(_SWITCH.search(expression)) or switch.start() < column)
 
 
 def untaken(text, branches):
@@ -35,12 +46,13 @@ def untaken(text, branches):
         count = counts[line, column, end_line, end_column]
         count[0] += is_true
         count[1] += is_false
-    rows, left_out = text.split("\n"), lines_of_checks(text)
+    rows = text.split("\n")
+    left_out = lines_between(text, _CHECK, "()") | lines_between(text, _SWITCHED_BLOCK, "{}")
     for (line, column, end_line, end_column), count in sorted(counts.items()):
         row = rows[line - 1]
-        if line in left_out or _SWITCH.search(row):
-            continue
         expression = row[column - 1:end_column - 1 if line == end_line else None].strip()
+        if line in left_out or _DEFAULTED.search(row) or is_switched(row, expression, column):
+            continue
         for side, times in zip(("true", "false"), count):
             if not times:
                 yield line, side, expression
