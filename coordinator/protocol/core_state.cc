@@ -54,7 +54,7 @@ void Core::AppendParticipant(const ParticipantRecord& record, std::vector<uint64
 void Core::AppendRound(const Round& round, std::vector<uint64_t>* words) const {
   Append(round.id, words);
   words->push_back(static_cast<uint64_t>(round.phase));
-  words->push_back(Pack({round.told, IsDue(round.vote_deadline)}));
+  words->push_back(Pack({IsDue(round.vote_deadline)}));
   words->push_back(round.transactions.size());
   uint32_t member = 0;
   for (size_t t = 0; t < round.transactions.size(); ++t) {
@@ -104,7 +104,8 @@ void Core::AppendState(std::vector<uint64_t>* words) const {
   // By age: what is deferred goes back to its old place.
   std::vector<Slot> open = std::move(waiting);
   for (const Round* round : rounds) {
-    if (round->told) continue;
+    const bool logging = round->phase == Round::Phase::kLogging;
+    if (config_.broken.answer_before_durable && logging) continue;
     open.insert(open.end(), round->transactions.begin(), round->transactions.end());
   }
   std::sort(open.begin(), open.end(),
