@@ -1,10 +1,7 @@
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,7 +10,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <random>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
@@ -45,18 +41,6 @@ std::string DescribeEnd(int status) {
   return absl::StrCat("exited with ", WEXITSTATUS(status));
 }
 
-bool IsFree(int port) {
-  const int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  LOCKSTEP_CHECK(socket_fd >= 0, std::strerror(errno));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const bool is_free = bind(socket_fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-  close(socket_fd);
-  return is_free;
-}
-
 }  // namespace
 
 bool Eventually(absl::Duration limit, const std::function<bool()>& condition) {
@@ -67,14 +51,6 @@ bool Eventually(absl::Duration limit, const std::function<bool()>& condition) {
     poll(nullptr, 0, 10);
   }
   return true;
-}
-
-int FreePort() {
-  static std::mt19937 random{std::random_device{}()};
-  for (;;) {
-    const int port = std::uniform_int_distribution<int>(20000, 32000)(random);
-    if (IsFree(port)) return port;
-  }
 }
 
 Process::Process(std::vector<std::string> command, std::filesystem::path log)

@@ -18,16 +18,13 @@
 #include "lockstep/v1/coordinator.grpc.pb.h"
 #include "lockstep/v1/participant.grpc.pb.h"
 #include "lockstep/v1/two_phase_commit.grpc.pb.h"
+#include "tests/support/free_port.h"
 
 namespace lockstep::testing_support {
 
 // Repeats `condition`, which waits by itself for a moment (a call with a deadline does), until it
 // holds or `limit` is over. Returns whether it held.
 bool Eventually(absl::Duration limit, const std::function<bool()>& condition);
-
-// A loopback port that is free, outside the range from which the system takes ports for outgoing
-// connections: a node that is down keeps its port.
-int FreePort();
 
 // One program that runs, or ran. The thread that starts it must outlive it: with that thread the
 // kernel ends the program too, so that a test that dies leaves nothing behind.
