@@ -1,5 +1,6 @@
-// Processes of a cluster are killed at random moments under a workload; afterwards every
-// transaction must have happened on all its participants or on none, as its client was told.
+// Processes, networks, clocks, disks and volumes of a cluster fail at random moments under two
+// workloads; afterwards every transaction must have happened on all its participants or on none, as
+// its client was told, and all that clients saw must fit one order, that of the clock.
 //
 //   chaos_test [--kills N] [--seconds N] [--seed N]
 //
@@ -9,7 +10,6 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -17,11 +17,13 @@
 #include <fstream>
 #include <iostream>
 #include <random>
-#include <set>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/cluster/bank_audit.h"
 #include "tests/cluster/bank_workload.h"
+#include "tests/cluster/list_workload.h"
+#include "tests/cluster/nemesis.h"
 #include "tests/support/process_cluster.h"
 
 namespace lockstep::testing_support {
@@ -29,7 +31,7 @@ namespace {
 
 // Between two audits.
 constexpr int kKillsAtOnce = 100;
-// From the last restart until nothing is in doubt.
+// From the end of all faults until nothing is in doubt.
 constexpr absl::Duration kSettled = absl::Seconds(30);
 
 struct Plan {
@@ -42,75 +44,6 @@ Plan& ThePlan() {
   static Plan plan;
   return plan;
 }
-
-// Kills one or several at a time, sometimes all: that is what a power cut does to processes. Now
-// and then it asks one to stop instead, as an operator does.
-class Nemesis {
- public:
-  Nemesis(ProcessCluster* cluster, BankWorkload* workload, uint64_t seed)
-      : cluster_(*cluster), workload_(*workload), random_(seed) {}
-
-  int kills() const { return kills_; }  // kill -9 only
-  int coordinator_kills() const { return coordinator_kills_; }
-  int stops() const { return stops_; }
-  absl::Time last_start() const { return last_start_; }
-
-  void Strike() {
-    // Mostly a cluster that works; now and then one that is still busy with the last blow.
-    if (random_() % 4 != 0) workload_.WaitForCommits(1, absl::Seconds(10));
-    workload_.WaitForCommits(static_cast<int64_t>(random_() % 200), Moment());
-    const std::set<size_t> victims = Victims();
-    const bool planned = random_() % 8 == 0;
-    for (const size_t victim : victims) {
-      if (const auto end = cluster_.process(victim).Died()) {
-        ADD_FAILURE() << cluster_.process_name(victim) << " ended by itself: " << *end;
-        return;
-      }
-      planned ? Stop(victim) : Kill(victim);
-    }
-    workload_.WaitForCommits(static_cast<int64_t>(random_() % 50), Moment());
-    for (const size_t victim : victims) cluster_.process(victim).Start();
-    last_start_ = absl::Now();
-  }
-
- private:
-  std::set<size_t> Victims() {
-    std::set<size_t> victims = {Victim()};
-    const uint64_t dice = random_() % 20;
-    if (dice < 4) victims.insert(Victim());
-    if (dice == 0) {
-      for (size_t i = 0; i <= cluster_.size(); ++i) victims.insert(i);
-    }
-    return victims;
-  }
-  // The coordinator is one of six, and the interesting one.
-  size_t Victim() { return random_() % 4 == 0 ? cluster_.size() : random_() % cluster_.size(); }
-  void Kill(size_t victim) {
-    cluster_.process(victim).Kill();
-    ++kills_;
-    if (victim == cluster_.size()) ++coordinator_kills_;
-  }
-  void Stop(size_t victim) {
-    Process& process = cluster_.process(victim);
-    process.Terminate();
-    const auto exit = process.WaitForExit(absl::Seconds(20));
-    // One that has only just been started may not have come as far as to take the signal in order.
-    EXPECT_TRUE(exit == 0 || exit == 128 + SIGTERM)
-        << cluster_.process_name(victim) << " exits with " << exit.value_or(-1) << ": "
-        << process.LogTail();
-    if (process.started()) process.Kill();
-    ++stops_;
-  }
-  absl::Duration Moment() { return absl::Milliseconds(random_() % 400); }
-
-  ProcessCluster& cluster_;
-  BankWorkload& workload_;
-  std::mt19937_64 random_;
-  int kills_ = 0;
-  int coordinator_kills_ = 0;
-  int stops_ = 0;
-  absl::Time last_start_;
-};
 
 bool IsSqliteFile(const std::filesystem::path& path) {
   char head[16] = {};
@@ -158,7 +91,7 @@ void Terminate(ProcessCluster* cluster) {
 }
 
 // Until so many were killed in all.
-void KillSome(Nemesis* nemesis, int kills, ProcessCluster* cluster, BankWorkload* workload) {
+void StrikeSome(Nemesis* nemesis, int kills, ProcessCluster* cluster, BankWorkload* workload) {
   int next_pause = nemesis->kills() + 20;
   while (nemesis->kills() < kills && !testing::Test::HasFailure()) {
     nemesis->Strike();
@@ -170,52 +103,67 @@ void KillSome(Nemesis* nemesis, int kills, ProcessCluster* cluster, BankWorkload
   }
 }
 
-void Report(const Plan& plan, const Nemesis& nemesis, const WorkloadCounts& counts,
-            const ResolvedCounts& resolved) {
+void Report(const Plan& plan, const Nemesis& nemesis, const WorkloadCounts& bank,
+            const ResolvedCounts& resolved, const ListWorkload& lists) {
+  const ListCounts list = lists.counts();
   std::cout << nemesis.kills() << " kills (" << nemesis.coordinator_kills()
-            << " of the coordinator), " << nemesis.stops() << " stops, " << counts.committed
-            << " committed, " << counts.aborted << " aborted, " << counts.unknown
+            << " of the coordinator), seed " << plan.seed << "\nbank: " << bank.committed
+            << " committed, " << bank.aborted << " aborted, " << bank.unknown
             << " unknown (resolved: " << resolved.committed << " committed, " << resolved.aborted
-            << " aborted), " << counts.reads << " reads, seed " << plan.seed << "\n";
-  for (const auto& [reason, count] : counts.reasons) {
-    std::cout << "  " << reason << " " << count << "\n";
-  }
-  std::cout << std::flush;
+            << " aborted), " << bank.reads << " reads\nlists: " << list.committed << " committed, "
+            << list.failed << " failed, " << list.unknown << " unknown (" << lists.proved()
+            << " of them proved by reads), " << list.reads << " reads, " << list.retries
+            << " retries, " << list.deduplicated << " answers of earlier tries\nstrikes:";
+  for (const auto& [kind, count] : nemesis.strikes()) std::cout << "  " << kind << " " << count;
+  std::cout << "\nrefused:";
+  for (const auto& [reason, count] : bank.reasons) std::cout << "  " << reason << " " << count;
+  std::cout << std::endl;
 }
 
-TEST(ChaosTest, EveryTransferIsWholeAndAsItWasToldWhateverIsKilled) {
+TEST(ChaosTest, EveryTransactionIsWholeAndAsItWasToldWhateverHappens) {
   const Plan& plan = ThePlan();
-  std::cout << "seed " << plan.seed << std::endl;
-  ProcessCluster cluster;
+  const std::string again =
+      absl::StrCat("repeat with: chaos_test --kills ", plan.kills, " --seconds ",
+                   absl::ToInt64Seconds(plan.time), " --seed ", plan.seed);
+  std::cout << again << std::endl;
+  SCOPED_TRACE(again);
+  ProcessCluster cluster(FiveNodes(), {.has_proxy = true, .has_shims = true});
   cluster.StartAll();
   ASSERT_EQ(cluster.WaitUntilSettled(kSettled).value_or(""), "");
   BankWorkload workload(&cluster, plan.seed);
+  ListWorkload lists(&cluster, plan.seed);
   workload.CreateTables();
+  lists.CreateTables();
   ASSERT_FALSE(HasFatalFailure());
   Nemesis nemesis(&cluster, &workload, plan.seed);
   BankAudit audit(&cluster);
   const absl::Time end = absl::Now() + plan.time;
   std::string unsettled;
   do {
-    workload.Start(/*writers=*/8, /*readers=*/2);
-    const int left = plan.kills > nemesis.kills() ? plan.kills - nemesis.kills() : kKillsAtOnce;
-    KillSome(&nemesis, nemesis.kills() + std::min(left, kKillsAtOnce), &cluster, &workload);
+    workload.Start(/*writers=*/6, /*readers=*/2);
+    lists.Start(/*clients=*/6);
+    if (nemesis.kills() == 0) nemesis.StrikeWithEach();
+    const int left = std::max(plan.kills - nemesis.kills(), 0);
+    StrikeSome(&nemesis, nemesis.kills() + std::min(left > 0 ? left : kKillsAtOnce, kKillsAtOnce),
+               &cluster, &workload);
+    lists.Stop();
     workload.Stop();
-    const absl::Time limit = nemesis.last_start() + kSettled;
-    unsettled = cluster.WaitUntilSettled(limit - absl::Now()).value_or("");
-    std::cout << nemesis.kills() << " kills; " << (absl::Now() - nemesis.last_start())
-              << " after the last start: " << (unsettled.empty() ? "settled" : unsettled)
-              << std::endl;
+    const absl::Time stopped = absl::Now();
+    unsettled = cluster.WaitUntilSettled(kSettled).value_or("");
+    std::cout << nemesis.kills() << " kills; " << (absl::Now() - stopped)
+              << " after the clients: " << (unsettled.empty() ? "settled" : unsettled) << std::endl;
     EXPECT_EQ(unsettled, "");
     EXPECT_EQ(workload.wrong_read(), "");
     if (unsettled.empty()) audit.Check(workload.TakeTransfers());
+    if (unsettled.empty()) lists.Check();
   } while (!HasFailure() && (nemesis.kills() < plan.kills || absl::Now() < end));
   const WorkloadCounts counts = workload.counts();
-  Report(plan, nemesis, counts, audit.resolved());
+  Report(plan, nemesis, counts, audit.resolved(), lists);
   if (HasFailure()) return;
   EXPECT_EQ(audit.resolved().committed + audit.resolved().aborted, counts.unknown);
   EXPECT_GT(counts.committed, nemesis.kills());
   EXPECT_GT(counts.reads, 0);
+  EXPECT_GT(lists.counts().committed, nemesis.kills());
   Terminate(&cluster);
   CheckFiles(cluster);
 }

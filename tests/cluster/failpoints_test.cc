@@ -186,7 +186,7 @@ class FailpointsTest : public testing::Test {
   static constexpr int kWriters = 8;
   static constexpr int kReaders = 2;
 
-  ProcessCluster cluster_{FiveNodes(), Programs::kWithFailpoints};
+  ProcessCluster cluster_{FiveNodes(), {.has_failpoints = true}};
   FailpointOrders orders_{&cluster_};
   std::mt19937_64 random_{ThePlan().seed};
   BankWorkload workload_{&cluster_, ThePlan().seed};
@@ -238,7 +238,7 @@ TEST(SetUpFailpointsTest, AVolumeWhoseFirstStartEndedAnywhereIsSetUpByALaterStar
   for (const FailpointName& failpoint : AllFailpoints()) {
     if (!IsOfSetUp(failpoint) && !failpoint.name.starts_with("start_")) continue;
     SCOPED_TRACE(failpoint.name);
-    ProcessCluster cluster({{"stock-1", "stock", true}}, Programs::kWithFailpoints);
+    ProcessCluster cluster({{"stock-1", "stock", true}}, {.has_failpoints = true});
     FailpointOrders orders(&cluster);
     cluster.coordinator().Start();
     for (int depth = 0; depth < 3; ++depth) {

@@ -53,8 +53,9 @@ bool Eventually(absl::Duration limit, const std::function<bool()>& condition) {
   return true;
 }
 
-Process::Process(std::vector<std::string> command, std::filesystem::path log)
-    : command_(std::move(command)), log_(std::move(log)) {}
+Process::Process(std::vector<std::string> command, std::filesystem::path log,
+                 std::vector<std::string> environment)
+    : command_(std::move(command)), log_(std::move(log)), environment_(std::move(environment)) {}
 
 Process::~Process() {
   if (started()) Kill();
@@ -65,7 +66,7 @@ void Process::Start() {
   std::vector<std::string> words = {"/usr/bin/setpriv", "--pdeathsig", "KILL", "--"};
   words.insert(words.end(), command_.begin(), command_.end());
   std::vector<std::string> environment = CleanEnvironment();
-  environment.insert(environment.end(), variables_.begin(), variables_.end());
+  environment.insert(environment.end(), environment_.begin(), environment_.end());
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log_.c_str(),

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -17,10 +18,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string Program(Programs programs, const std::string& name) {
-  return programs == Programs::kShipped
-             ? absl::StrCat(LOCKSTEP_TEST_BIN_DIR, "/", name)
-             : absl::StrCat(LOCKSTEP_FAILPOINT_BIN_DIR, "/", name, "-with-failpoints");
+#ifdef LOCKSTEP_TEST_SHIM
+constexpr bool kCanHaveShims = true;
+#else
+#define LOCKSTEP_TEST_SHIM ""
+constexpr bool kCanHaveShims = false;
+#endif
+
+std::string Program(const ProcessClusterOptions& options, const std::string& name) {
+  return options.has_failpoints
+             ? absl::StrCat(LOCKSTEP_FAILPOINT_BIN_DIR, "/", name, "-with-failpoints")
+             : absl::StrCat(LOCKSTEP_TEST_BIN_DIR, "/", name);
+}
+
+int PortOf(const std::string& address) {
+  return std::atoi(address.substr(address.rfind(':') + 1).c_str());
 }
 
 fs::path MakeDirectory() {
@@ -40,9 +52,11 @@ std::string Unsettled(const v1::GetClusterStatusResponse& status, size_t nodes) 
                           node.state_reason(), "), in doubt ", node.in_doubt_round());
     }
   }
-  if (status.rounds_in_flight() != 0 || status.undelivered_decisions() != 0) {
-    return absl::StrCat(status.rounds_in_flight(), " rounds in flight, ",
-                        status.undelivered_decisions(), " decisions undelivered");
+  if (status.queue_length() != 0 || status.rounds_in_flight() != 0 ||
+      status.undelivered_decisions() != 0) {
+    return absl::StrCat(status.queue_length(), " transactions wait, ", status.rounds_in_flight(),
+                        " rounds in flight, ", status.undelivered_decisions(),
+                        " decisions undelivered");
   }
   return "";
 }
@@ -57,28 +71,61 @@ std::vector<NodeSpec> FiveNodes() {
           {"orders-1", "orders", true}};
 }
 
-ProcessCluster::ProcessCluster(std::vector<NodeSpec> nodes, Programs programs)
-    : nodes_(std::move(nodes)), programs_(programs), directory_(MakeDirectory()) {
+ProcessCluster::ProcessCluster(std::vector<NodeSpec> nodes, ProcessClusterOptions options)
+    : nodes_(std::move(nodes)), options_(options), directory_(MakeDirectory()) {
   // A client without a polling thread of its own would look at a new connection every 5 s only.
   setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "100", /*overwrite=*/0);
-  coordinator_address_ = absl::StrCat("127.0.0.1:", FreePort());
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    std::string address;
-    do {
-      address = absl::StrCat("127.0.0.1:", FreePort());
-    } while (address == coordinator_address_ ||
-             std::find(addresses_.begin(), addresses_.end(), address) != addresses_.end());
-    addresses_.push_back(address);
+  ChooseAddresses();
+  for (size_t i = 0; kCanHaveShims && options_.has_shims && i <= nodes_.size(); ++i) {
+    shims_.push_back(
+        std::make_unique<ShimControl>(directory_ / absl::StrCat(process_name(i), ".shim")));
   }
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    participants_.push_back(std::make_unique<Process>(
-        ParticipantCommand(i), directory_ / absl::StrCat(nodes_[i].node_id, ".log")));
-  }
+  for (size_t i = 0; i < nodes_.size(); ++i) participants_.push_back(MakeProcess(i));
+  coordinator_ = MakeProcess(nodes_.size());
   WriteCoordinatorConfig();
-  coordinator_ = std::make_unique<Process>(
-      std::vector<std::string>{Program(programs_, "lockstep-coordinator"), "--config",
-                               (directory_ / "cluster.yaml").string()},
-      directory_ / "coordinator.log");
+}
+
+void ProcessCluster::ChooseAddresses() {
+  coordinator_address_ = UnusedAddress();
+  for (size_t i = 0; i < nodes_.size(); ++i) addresses_.push_back(UnusedAddress());
+  if (!options_.has_proxy) return;
+  proxy_ = std::make_unique<FaultProxy>();
+  for (const std::string& address : addresses_) links_.push_back(proxy_->AddLink(PortOf(address)));
+  links_.push_back(proxy_->AddLink(PortOf(coordinator_address_)));
+}
+
+std::string ProcessCluster::UnusedAddress() const {
+  for (;;) {
+    std::string address = absl::StrCat("127.0.0.1:", FreePort());
+    if (address != coordinator_address_ &&
+        std::find(addresses_.begin(), addresses_.end(), address) == addresses_.end()) {
+      return address;
+    }
+  }
+}
+
+std::string ProcessCluster::PublicAddress(size_t index) const {
+  if (proxy_ != nullptr) return absl::StrCat("127.0.0.1:", proxy_->port(links_[index]));
+  return index < nodes_.size() ? addresses_[index] : coordinator_address_;
+}
+
+std::unique_ptr<Process> ProcessCluster::MakeProcess(size_t index) {
+  std::vector<std::string> command = {Program(options_, "lockstep-coordinator"), "--config",
+                                      (directory_ / "cluster.yaml").string()};
+  if (index < nodes_.size()) command = ParticipantCommand(index);
+  std::vector<std::string> environment;
+  if (!shims_.empty()) environment = shims_[index]->Environment(LOCKSTEP_TEST_SHIM);
+  return std::make_unique<Process>(std::move(command),
+                                   directory_ / absl::StrCat(process_name(index), ".log"),
+                                   std::move(environment));
+}
+
+void ProcessCluster::Move(size_t index) {
+  LOCKSTEP_CHECK(!participants_[index]->started() && !coordinator_->started(), "moved too early");
+  addresses_[index] = UnusedAddress();
+  if (proxy_ != nullptr) links_[index] = proxy_->AddLink(PortOf(addresses_[index]));
+  participants_[index] = MakeProcess(index);
+  WriteCoordinatorConfig();
 }
 
 ProcessCluster::~ProcessCluster() {
@@ -109,7 +156,7 @@ fs::path ProcessCluster::data_directory(size_t index) const {
 
 std::vector<std::string> ProcessCluster::ParticipantCommand(size_t index) const {
   const NodeSpec& node = nodes_[index];
-  return {Program(programs_, "lockstep-participant"),
+  return {Program(options_, "lockstep-participant"),
           "--listen",
           addresses_[index],
           "--data-dir",
@@ -130,7 +177,7 @@ void ProcessCluster::WriteCoordinatorConfig() const {
        << "\ndata_dir: " << (directory_ / "coordinator").string() << "\ncluster:\n";
   for (size_t i = 0; i < nodes_.size(); ++i) {
     file << "  - {node_id: " << nodes_[i].node_id << ", database: " << nodes_[i].database
-         << ", role: " << RoleName(nodes_[i]) << ", address: \"" << addresses_[i] << "\"}\n";
+         << ", role: " << RoleName(nodes_[i]) << ", address: \"" << PublicAddress(i) << "\"}\n";
   }
 }
 
@@ -172,7 +219,7 @@ v1::NodeReport ProcessCluster::ReportOf(size_t index) const {
 }
 
 std::unique_ptr<v1::CoordinatorService::Stub> ProcessCluster::Coordinator() const {
-  return v1::CoordinatorService::NewStub(TestChannel(coordinator_address_));
+  return v1::CoordinatorService::NewStub(TestChannel(PublicAddress(nodes_.size())));
 }
 
 std::unique_ptr<v1::ParticipantService::Stub> ProcessCluster::Participant(size_t index) const {

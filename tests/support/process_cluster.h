@@ -18,7 +18,9 @@
 #include "lockstep/v1/coordinator.grpc.pb.h"
 #include "lockstep/v1/participant.grpc.pb.h"
 #include "lockstep/v1/two_phase_commit.grpc.pb.h"
+#include "tests/support/fault_proxy.h"
 #include "tests/support/free_port.h"
+#include "tests/support/shim_control.h"
 
 namespace lockstep::testing_support {
 
@@ -30,15 +32,16 @@ bool Eventually(absl::Duration limit, const std::function<bool()>& condition);
 // kernel ends the program too, so that a test that dies leaves nothing behind.
 class Process {
  public:
-  // Output is appended to `log`.
-  Process(std::vector<std::string> command, std::filesystem::path log);
+  // Output is appended to `log`. `environment` is added to that of the test, NAME=VALUE each.
+  Process(std::vector<std::string> command, std::filesystem::path log,
+          std::vector<std::string> environment = {});
   // Kills it.
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
   // Gives the program "NAME=value" beside the environment of the test, from its next start on.
-  void AddVariable(std::string variable) { variables_.push_back(std::move(variable)); }
+  void AddVariable(std::string variable) { environment_.push_back(std::move(variable)); }
   // Requires !started().
   void Start();
   // Whether Start was called and none of the below ended it; it may have ended by itself.
@@ -60,7 +63,7 @@ class Process {
  private:
   const std::vector<std::string> command_;
   const std::filesystem::path log_;
-  std::vector<std::string> variables_;
+  std::vector<std::string> environment_;
   pid_t pid_ = 0;
 };
 
@@ -73,9 +76,15 @@ struct NodeSpec {
 // bank-1 (master), bank-2, bank-3, stock-1, orders-1.
 std::vector<NodeSpec> FiveNodes();
 
-// What a cluster is made of: the programs as they are shipped, or those of the same objects that a
-// Failpoint ends.
-enum class Programs { kShipped, kWithFailpoints };
+struct ProcessClusterOptions {
+  // Every connection between clients, coordinator and participants goes through a FaultProxy.
+  bool has_proxy = false;
+  // The wall clock and the syncs of each process can be changed; not with sanitizers, which have to
+  // be the first library of a program.
+  bool has_shims = false;
+  // Programs of the objects that are shipped, but a Failpoint ends them.
+  bool has_failpoints = false;
+};
 
 class ProcessCluster {
  public:
@@ -84,7 +93,7 @@ class ProcessCluster {
   // Makes a directory for the data; starts nothing. The directory goes with the cluster, unless a
   // test of this process failed: then its path is printed.
   explicit ProcessCluster(std::vector<NodeSpec> nodes = FiveNodes(),
-                          Programs programs = Programs::kShipped);
+                          ProcessClusterOptions options = {});
   ~ProcessCluster();
 
   size_t size() const { return nodes_.size(); }
@@ -104,6 +113,15 @@ class ProcessCluster {
   // The command of a participant, for tests that start it otherwise.
   std::vector<std::string> ParticipantCommand(size_t index) const;
 
+  // Require has_proxy. The link that leads to process(index).
+  FaultProxy& proxy() { return *proxy_; }
+  size_t link(size_t index) const { return links_[index]; }
+  // nullptr without shims.
+  ShimControl* shim(size_t index) { return shims_.empty() ? nullptr : shims_[index].get(); }
+  // Gives a participant another address, which the coordinator's configuration names from its next
+  // start on. Requires that neither is started.
+  void Move(size_t index);
+
   void StartAll();
   // Until all participants are READY, nothing is in doubt and every decision is delivered. On
   // failure says why.
@@ -112,19 +130,28 @@ class ProcessCluster {
   // What a participant tells of itself, asked directly; fails the test if it does not answer.
   v1::NodeReport ReportOf(size_t index) const;
 
-  // Stubs on channels that reconnect fast; each call makes a new connection.
+  // Stubs on channels that reconnect fast; each call makes a new connection. The coordinator's goes
+  // through the proxy, those of participants lead to them directly.
   std::unique_ptr<v1::CoordinatorService::Stub> Coordinator() const;
   std::unique_ptr<v1::ParticipantService::Stub> Participant(size_t index) const;
   std::unique_ptr<v1::TwoPhaseCommitService::Stub> TwoPhaseCommit(size_t index) const;
 
  private:
+  void ChooseAddresses();
+  std::string UnusedAddress() const;
+  // The address at which others reach process(index).
+  std::string PublicAddress(size_t index) const;
+  std::unique_ptr<Process> MakeProcess(size_t index);
   void WriteCoordinatorConfig() const;
 
   const std::vector<NodeSpec> nodes_;
-  const Programs programs_;
+  const ProcessClusterOptions options_;
   std::filesystem::path directory_;
   std::string coordinator_address_;
   std::vector<std::string> addresses_;
+  std::unique_ptr<FaultProxy> proxy_;
+  std::vector<size_t> links_;
+  std::vector<std::unique_ptr<ShimControl>> shims_;
   std::unique_ptr<Process> coordinator_;
   std::vector<std::unique_ptr<Process>> participants_;
 };

@@ -1,0 +1,92 @@
+// Loaded into a server before its libraries (LD_PRELOAD): shifts its wall clock and slows its
+// syncs, as the file says that FAULT_SHIM_FILE names; see fault_shim.h. Steady clocks stay as they
+// are.
+//
+// libfaketime cannot let a clock jump while a program runs without reading a file at every look,
+// and meddles with the steady clocks and timed waits.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "tests/support/fault_shim.h"
+
+namespace {
+
+using lockstep::testing_support::FaultShimState;
+
+constexpr int64_t kBillion = 1'000'000'000;
+
+const FaultShimState* MapState() {
+  const char* path = getenv("FAULT_SHIM_FILE");
+  if (path == nullptr) return nullptr;
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return nullptr;
+  void* mapped = mmap(nullptr, sizeof(FaultShimState), PROT_READ, MAP_SHARED, file, 0);
+  close(file);
+  return mapped == MAP_FAILED ? nullptr : static_cast<const FaultShimState*>(mapped);
+}
+
+const FaultShimState* State() {
+  static const FaultShimState* const kState = MapState();
+  return kState;
+}
+
+void Shift(timespec* time) {
+  if (State() == nullptr) return;
+  const int64_t nanoseconds =
+      time->tv_sec * kBillion + time->tv_nsec + State()->clock_offset_ns.load();
+  time->tv_sec = nanoseconds / kBillion;
+  time->tv_nsec = nanoseconds % kBillion;
+}
+
+void WaitBeforeSync() {
+  const int64_t delay = State() == nullptr ? 0 : State()->sync_delay_ns.load();
+  if (delay == 0) return;
+  timespec left = {delay / kBillion, delay % kBillion};
+  while (syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &left, &left) != 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+int clock_gettime(clockid_t clock, timespec* time) noexcept {
+  const int result = static_cast<int>(syscall(SYS_clock_gettime, clock, time));
+  if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) Shift(time);
+  return result;
+}
+
+int gettimeofday(timeval* time, void*) noexcept {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  *time = {now.tv_sec, now.tv_nsec / 1000};
+  return 0;
+}
+
+time_t time(time_t* result) noexcept {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (result != nullptr) *result = now.tv_sec;
+  return now.tv_sec;
+}
+
+int fdatasync(int file) {
+  WaitBeforeSync();
+  return static_cast<int>(syscall(SYS_fdatasync, file));
+}
+
+int fsync(int file) {
+  WaitBeforeSync();
+  return static_cast<int>(syscall(SYS_fsync, file));
+}
+
+}  // extern "C"
