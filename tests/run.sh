@@ -16,7 +16,8 @@
 #                         a model of the disks (100000) and over SQLite (3000); the asan group has
 #                         fewer; for millions call simulation_test itself (its head says how)
 # LOCKSTEP_FUZZ_SECONDS   how long each fuzzer of the fuzz group runs (default: 20)
-# LOCKSTEP_CHAOS_SECONDS  how long it goes on killing, at least; hours are possible (default: 0)
+# LOCKSTEP_CHAOS_SECONDS  how long it goes on killing, at least; hours are possible (default: 300; in
+#                         the asan group 0)
 #
 # Ends with a table of the groups and the line "N passed, N failed" (", N skipped").
 set -uo pipefail
@@ -109,8 +110,9 @@ group_unit() {
 }
 
 group_cluster() {
-  local longest_test=$((longest_test + ${LOCKSTEP_CHAOS_SECONDS:-0}))
-  run_ctest "$build_dir" -L cluster
+  local chaos_seconds=${LOCKSTEP_CHAOS_SECONDS:-300}
+  local longest_test=$((longest_test + chaos_seconds))
+  LOCKSTEP_CHAOS_SECONDS=$chaos_seconds run_ctest "$build_dir" -L cluster
 }
 
 group_grpcurl() {
