@@ -18,6 +18,8 @@
 # LOCKSTEP_FUZZ_SECONDS   how long each fuzzer of the fuzz group runs (default: 20)
 # LOCKSTEP_CHAOS_SECONDS  how long it goes on killing, at least; hours are possible (default: 300; in
 #                         the asan group 0)
+# LOCKSTEP_SOAK_SECONDS   how long the cluster group keeps a cluster under 70 % of its full load and looks
+#                         at what it takes (default: 20); an hour is possible
 #
 # Ends with a table of the groups and the line "N passed, N failed" (", N skipped").
 set -uo pipefail
@@ -111,7 +113,7 @@ group_unit() {
 
 group_cluster() {
   local chaos_seconds=${LOCKSTEP_CHAOS_SECONDS:-300}
-  local longest_test=$((longest_test + chaos_seconds))
+  local longest_test=$((longest_test + chaos_seconds + ${LOCKSTEP_SOAK_SECONDS:-20}))
   LOCKSTEP_CHAOS_SECONDS=$chaos_seconds run_ctest "$build_dir" -L cluster
 }
 
