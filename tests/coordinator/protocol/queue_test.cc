@@ -171,7 +171,7 @@ TEST_F(QueueTest, ThoseThatStayKeepTheirOrderHoweverManyLeaveBetweenThem) {
     slots.push_back(queue_.Add(Of(handle, {0})));
   }
   for (TransactionHandle handle = 1; handle <= 300; ++handle) {
-    if (handle % 3 != 0) {
+    if (handle % 3 == 0) {
       left.push_back(handle);
       continue;
     }
