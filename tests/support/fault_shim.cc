@@ -2,10 +2,11 @@
 // syncs, as the file says that FAULT_SHIM_FILE names; see fault_shim.h. Steady clocks stay as they
 // are.
 //
-// libfaketime cannot let a clock jump while a program runs without reading a file at every look,
-// and meddles with the steady clocks and timed waits.
+// Abseil, and gRPC with it, waits until instants of the wall clock, by the system call itself: the
+// kernel has to be given its own instant.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdarg>
 #include <cstdlib>
 
 #include "tests/support/fault_shim.h"
@@ -39,10 +41,23 @@ const FaultShimState* State() {
   return kState;
 }
 
-void Shift(timespec* time) {
+using Syscall = long (*)(long, ...);
+
+// Found at its first use, which is the dynamic linker's own or soon after.
+Syscall TheSyscall() {
+  static const auto kFound = reinterpret_cast<Syscall>(dlsym(RTLD_NEXT, "syscall"));
+  return kFound;
+}
+
+template <typename... Arguments>
+long RealSyscall(long number, Arguments... arguments) {
+  return TheSyscall()(number, arguments...);
+}
+
+void Shift(timespec* time, int64_t sign) {
   if (State() == nullptr) return;
   const int64_t nanoseconds =
-      time->tv_sec * kBillion + time->tv_nsec + State()->clock_offset_ns.load();
+      time->tv_sec * kBillion + time->tv_nsec + sign * State()->clock_offset_ns.load();
   time->tv_sec = nanoseconds / kBillion;
   time->tv_nsec = nanoseconds % kBillion;
 }
@@ -51,7 +66,8 @@ void WaitBeforeSync() {
   const int64_t delay = State() == nullptr ? 0 : State()->sync_delay_ns.load();
   if (delay == 0) return;
   timespec left = {delay / kBillion, delay % kBillion};
-  while (syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &left, &left) != 0 && errno == EINTR) {
+  while (RealSyscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &left, &left) != 0 &&
+         errno == EINTR) {
   }
 }
 
@@ -59,9 +75,27 @@ void WaitBeforeSync() {
 
 extern "C" {
 
+long syscall(long number, ...) noexcept {
+  va_list list;
+  va_start(list, number);
+  long argument[6];
+  for (long& one : argument) one = va_arg(list, long);
+  va_end(list);
+  timespec deadline;
+  const bool waits_for_wall_clock =
+      number == SYS_futex && (argument[1] & FUTEX_CLOCK_REALTIME) != 0 && argument[3] != 0;
+  if (waits_for_wall_clock) {
+    deadline = *reinterpret_cast<const timespec*>(argument[3]);
+    Shift(&deadline, -1);
+    argument[3] = reinterpret_cast<long>(&deadline);
+  }
+  return RealSyscall(number, argument[0], argument[1], argument[2], argument[3], argument[4],
+                     argument[5]);
+}
+
 int clock_gettime(clockid_t clock, timespec* time) noexcept {
-  const int result = static_cast<int>(syscall(SYS_clock_gettime, clock, time));
-  if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) Shift(time);
+  const int result = static_cast<int>(RealSyscall(SYS_clock_gettime, clock, time));
+  if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) Shift(time, 1);
   return result;
 }
 
@@ -81,12 +115,12 @@ time_t time(time_t* result) noexcept {
 
 int fdatasync(int file) {
   WaitBeforeSync();
-  return static_cast<int>(syscall(SYS_fdatasync, file));
+  return static_cast<int>(RealSyscall(SYS_fdatasync, file));
 }
 
 int fsync(int file) {
   WaitBeforeSync();
-  return static_cast<int>(syscall(SYS_fsync, file));
+  return static_cast<int>(RealSyscall(SYS_fsync, file));
 }
 
 }  // extern "C"

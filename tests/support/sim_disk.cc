@@ -340,9 +340,7 @@ void SimDisk::BreakRead(int64_t nth) {
   Fail({.operation = DiskFault::Operation::kRead, .nth = nth});
 }
 void SimDisk::SpareFailures() {
-  vfs_->fail_next_sync = false;
-  vfs_->fail_write = 0;
-  vfs_->break_read = 0;
+  Heal();
   vfs_->failed = false;
 }
 void SimDisk::Damage(const std::string& name, int64_t from, int64_t to) {

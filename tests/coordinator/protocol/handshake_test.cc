@@ -285,7 +285,9 @@ TEST(HandshakeTest, AHigherTermEndsTheProcessAndTheLogWhereverItIsSeenR22) {
     EXPECT_TRUE(harness.First<Fatal>().superseded);
     EXPECT_EQ(harness.First<Fatal>().reason.find("node0"), 0u);
   }
-  const Report report{.boot_id = 100, .term = 2};
+  Report report;
+  report.boot_id = 100;
+  report.term = 2;
   const Event answers[] = {
       FenceAnswered{0, report},
       StatusAnswered{0, report},

@@ -16,7 +16,7 @@ namespace {
 using Kind = TransactionOutcome::Kind;
 using Cause = TransactionOutcome::Cause;
 using simulation::Mix;
-using simulation::Random;
+using simulation::SeededRandom;
 
 struct Branch {
   Place place;
@@ -246,7 +246,7 @@ class History {
     }
   }
 
-  Random random_;
+  SeededRandom random_;
   std::deque<Work> waiting_;
   std::array<Rows, kParticipants> decided_ = {};
 };

@@ -214,7 +214,7 @@ std::vector<TransactionHandle> ScanAll(const std::vector<Submit>& waiting,
 TEST(QueueModelTest, JoinsExactlyWhatAScanOfTheWholeQueueWould) {
   for (uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    simulation::Random random(seed);
+    simulation::SeededRandom random(seed);
     constexpr ParticipantIndex kCount = 5;
     AdmissionQueue queue(kCount, QueueCaps{});
     std::vector<bool> ready(kCount, false);
