@@ -1,3 +1,4 @@
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <cerrno>
@@ -68,6 +69,39 @@ absl::StatusOr<std::string> ReadScalar(const YAML::Node& node, const std::string
     return ErrorAt(origin, "the closing quote is missing");
   }
   return node.Scalar();
+}
+
+// Notes where documents begin, and makes nothing of them.
+class DocumentStarts final : public YAML::EventHandler {
+ public:
+  const std::vector<int>& lines() const { return lines_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override { lines_.push_back(LineOf(mark)); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  std::vector<int> lines_;
+};
+
+// The line of each document, of the first `most`. yaml-cpp finds documents without end in some
+// malformed texts, so YAML::LoadAll must not be asked.
+std::vector<int> LinesOfDocuments(const std::string& text, size_t most) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentStarts starts;
+  while (starts.lines().size() < most && parser.HandleNextDocument(starts)) {
+  }
+  return starts.lines();
 }
 
 // The keys of a map with their nodes, each key a scalar that comes once.
@@ -152,13 +186,13 @@ absl::StatusOr<std::vector<NamedValue>> ReadYamlFile(const std::string& path,
   if (!text.ok()) return text.status();
   if (absl::Status checked = CheckIndentation(*text, path); !checked.ok()) return checked;
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(*text);
+    const std::vector<int> documents = LinesOfDocuments(*text, 2);
     if (documents.size() > 1) {
-      return ErrorAt(Origin::File(path, LineOf(documents[1].Mark()), ""),
+      return ErrorAt(Origin::File(path, documents[1], ""),
                      "a second document; a settings file has one");
     }
     if (documents.empty()) return std::vector<NamedValue>();
-    return ReadDocument(documents[0], *text, path);
+    return ReadDocument(YAML::Load(*text), *text, path);
   } catch (const YAML::Exception& error) {
     return ErrorAt(Origin::File(path, LineOf(error.mark), ""), error.msg);
   }

@@ -78,6 +78,10 @@ TEST(YamlFileTest, WhatIsNotAMapOfSettingsIsRefusedWithItsLine) {
   EXPECT_EQ(Refusal("a:\n  - {b: [1]}\n"), ":2: a: 'b' needs one value");
   EXPECT_EQ(Refusal("a:\n  - {b: 1, b: 2}\n"), ":2: a: the key 'b' comes twice");
   EXPECT_THAT(Refusal("a: 1\n---\nb: 2\n"), HasSubstr("a second document"));
+  // yaml-cpp finds documents without end in it.
+  EXPECT_NE(Refusal(", [data_dir}]\n--a b\x80"
+                    "a: [data? x\n: |\n  tedata_: *diralust\n\n\n"),
+            "");
 }
 
 TEST(YamlFileTest, BrokenYamlIsRefusedWithItsLine) {
