@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdlib>
@@ -25,6 +26,8 @@ namespace {
 using lockstep::testing_support::FaultShimState;
 
 constexpr int64_t kBillion = 1'000'000'000;
+// In seconds: who waits until then waits for ever, and its nanoseconds would not fit.
+constexpr int64_t kFarFuture = int64_t{1} << 33;
 
 const FaultShimState* MapState() {
   const char* path = getenv("FAULT_SHIM_FILE");
@@ -55,11 +58,11 @@ long RealSyscall(long number, Arguments... arguments) {
 }
 
 void Shift(timespec* time, int64_t sign) {
-  if (State() == nullptr) return;
+  if (State() == nullptr || time->tv_sec > kFarFuture) return;
   const int64_t nanoseconds =
       time->tv_sec * kBillion + time->tv_nsec + sign * State()->clock_offset_ns.load();
-  time->tv_sec = nanoseconds / kBillion;
-  time->tv_nsec = nanoseconds % kBillion;
+  time->tv_sec = std::max<int64_t>(nanoseconds, 0) / kBillion;
+  time->tv_nsec = std::max<int64_t>(nanoseconds, 0) % kBillion;
 }
 
 void WaitBeforeSync() {
