@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Lockstep is built and tested with, on Debian 12; what is there already is left alone.
 #
-#   deploy/install-deps.sh [build] [test] [fuzz]     build and test when none is named
+#   deploy/install-deps.sh [build] [test] [clang]     build and test when none is named
 set -euo pipefail
 
 build_packages=(g++ cmake ninja-build ccache mold libgrpc++-dev protobuf-compiler
@@ -9,7 +9,7 @@ build_packages=(g++ cmake ninja-build ccache mold libgrpc++-dev protobuf-compile
   libxxhash-dev libyaml-cpp-dev libjemalloc-dev libgtest-dev libgmock-dev)
 test_packages=(clang-format sqlite3 mmdebstrap python3 python3-grpcio nlohmann-json3-dev curl ca-certificates
   docker.io docker-compose)
-fuzz_packages=(clang libclang-rt-14-dev)
+clang_packages=(clang libclang-rt-14-dev llvm)
 
 grpcurl_module=github.com/fullstorydev/grpcurl/cmd/grpcurl
 
@@ -62,9 +62,9 @@ for group in "$@"; do
       install_packages "${test_packages[@]}"
       install_grpcurl
       ;;
-    fuzz) install_packages "${fuzz_packages[@]}" ;;
+    clang) install_packages "${clang_packages[@]}" ;;
     *)
-      echo "usage: deploy/install-deps.sh [build] [test] [fuzz]" >&2
+      echo "usage: deploy/install-deps.sh [build] [test] [clang]" >&2
       exit 2
       ;;
   esac

@@ -15,6 +15,8 @@
 # LOCKSTEP_SIMULATION_SEEDS, LOCKSTEP_SIMULATION_SQLITE_SEEDS  worlds that the unit group simulates, over
 #                         a model of the disks (100000) and over SQLite (3000); the asan group has
 #                         fewer; for millions call simulation_test itself (its head says how)
+# LOCKSTEP_FAILPOINT_SECONDS  how long the cluster group goes on ending processes at failpoints, once each was
+#                         the first of a chain (default: 0); LOCKSTEP_FAILPOINT_DEPTH: how many in a row (3)
 # LOCKSTEP_FUZZ_SECONDS   how long each fuzzer of the fuzz group runs (default: 20)
 # LOCKSTEP_CHAOS_SECONDS  how long it goes on killing, at least; hours are possible (default: 300; in
 #                         the asan group 0)
@@ -32,7 +34,7 @@ build_dir=${LOCKSTEP_BUILD_DIR:-$root/build}
 asan_dir=$build_dir-asan
 tsan_dir=$build_dir-tsan
 log_dir=$build_dir/test-logs
-groups=(unit cluster grpcurl wire readme cli examples quickstart compose fuzz asan tsan)
+groups=(unit cluster grpcurl wire readme cli examples quickstart compose fuzz coverage asan tsan)
 jobs=$(nproc)
 
 usage() {
@@ -113,7 +115,8 @@ group_unit() {
 
 group_cluster() {
   local chaos_seconds=${LOCKSTEP_CHAOS_SECONDS:-300}
-  local longest_test=$((longest_test + chaos_seconds + ${LOCKSTEP_SOAK_SECONDS:-20}))
+  local extra=$((chaos_seconds + ${LOCKSTEP_SOAK_SECONDS:-20} + ${LOCKSTEP_FAILPOINT_SECONDS:-0}))
+  local longest_test=$((longest_test + extra))
   LOCKSTEP_CHAOS_SECONDS=$chaos_seconds run_ctest "$build_dir" -L cluster
 }
 
@@ -146,15 +149,20 @@ group_compose() {
 }
 
 group_fuzz() {
-  deploy/install-deps.sh fuzz && tests/fuzz/run.sh "$build_dir-fuzz"
+  deploy/install-deps.sh clang && tests/fuzz/run.sh "$build_dir-fuzz"
 }
 
+group_coverage() {
+  deploy/install-deps.sh clang && tests/coverage/run.sh "$build_dir-coverage"
+}
+
+# What shifts clocks, slows syncs, counts memory or waits for rare steps has no sense there.
 group_asan() {
   sanitizer_build "$asan_dir" address && build "$asan_dir" tests/all || return
   LOCKSTEP_CHAOS_SECONDS=0 LOCKSTEP_KILLS=${LOCKSTEP_ASAN_KILLS:-25} LOCKSTEP_POWER_LOSS_IMAGES=2000 \
     LOCKSTEP_MODEL_STATES=20000 \
     LOCKSTEP_SIMULATION_SEEDS=3000 LOCKSTEP_SIMULATION_SQLITE_SEEDS=100 \
-    run_ctest "$asan_dir" -L 'unit|cluster' -j "$jobs"
+    run_ctest "$asan_dir" -L 'unit|cluster' -E '^(failpoints|proxied|soak)_test$' -j "$jobs"
 }
 
 # gRPC and absl::Mutex give false reports under ThreadSanitizer, so only programs without gRPC run;
