@@ -18,7 +18,7 @@
 # LOCKSTEP_FAILPOINT_SECONDS  how long the cluster group goes on ending processes at failpoints, once each was
 #                         the first of a chain (default: 0); LOCKSTEP_FAILPOINT_DEPTH: how many in a row (3)
 # LOCKSTEP_FUZZ_SECONDS   how long each fuzzer of the fuzz group runs (default: 20)
-# LOCKSTEP_CHAOS_SECONDS  how long it goes on killing, at least; hours are possible (default: 300; in
+# LOCKSTEP_CHAOS_SECONDS  how long it goes on killing, at least; hours are possible (default: 120; in
 #                         the asan group 0)
 # LOCKSTEP_SOAK_SECONDS   how long the cluster group keeps a cluster under 70 % of its full load and looks
 #                         at what it takes (default: 20); an hour is possible
@@ -114,7 +114,7 @@ group_unit() {
 }
 
 group_cluster() {
-  local chaos_seconds=${LOCKSTEP_CHAOS_SECONDS:-300}
+  local chaos_seconds=${LOCKSTEP_CHAOS_SECONDS:-120}
   local extra=$((chaos_seconds + ${LOCKSTEP_SOAK_SECONDS:-20} + ${LOCKSTEP_FAILPOINT_SECONDS:-0}))
   local longest_test=$((longest_test + extra))
   LOCKSTEP_CHAOS_SECONDS=$chaos_seconds run_ctest "$build_dir" -L cluster
