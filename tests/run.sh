@@ -162,7 +162,7 @@ group_asan() {
   LOCKSTEP_CHAOS_SECONDS=0 LOCKSTEP_KILLS=${LOCKSTEP_ASAN_KILLS:-25} LOCKSTEP_POWER_LOSS_IMAGES=2000 \
     LOCKSTEP_MODEL_STATES=20000 \
     LOCKSTEP_SIMULATION_SEEDS=3000 LOCKSTEP_SIMULATION_SQLITE_SEEDS=100 \
-    run_ctest "$asan_dir" -L 'unit|cluster' -E '^(failpoints|proxied|soak)_test$' -j "$jobs"
+    run_ctest "$asan_dir" -L 'unit|cluster' -E '^(failpoints|proxied|soak|decision_log_fail_at_n)_test$' -j "$jobs"
 }
 
 # gRPC and absl::Mutex give false reports under ThreadSanitizer, so only programs without gRPC run;

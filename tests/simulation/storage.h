@@ -77,7 +77,7 @@ class Storage {
   RoundId tombstone_;
   bool identified_ = false;
   std::optional<Frame> redo_;
-  const Rows before_all_;
+  const Rows before_all_ = {};
   std::vector<AppliedRound> applied_;
   std::optional<Frame> unsynced_;  // the frame of the last applied round, if no sync covered it
   std::optional<Frame> frame_;
