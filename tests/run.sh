@@ -34,7 +34,7 @@ build_dir=${LOCKSTEP_BUILD_DIR:-$root/build}
 asan_dir=$build_dir-asan
 tsan_dir=$build_dir-tsan
 log_dir=$build_dir/test-logs
-groups=(unit cluster grpcurl wire readme cli examples quickstart compose fuzz coverage asan tsan)
+groups=(unit cluster grpcurl wire readme cli examples quickstart compose fuzz asan tsan)
 jobs=$(nproc)
 
 usage() {
@@ -150,10 +150,6 @@ group_compose() {
 
 group_fuzz() {
   deploy/install-deps.sh clang && tests/fuzz/run.sh "$build_dir-fuzz"
-}
-
-group_coverage() {
-  deploy/install-deps.sh clang && tests/coverage/run.sh "$build_dir-coverage"
 }
 
 # What shifts clocks, slows syncs, counts memory or waits for rare steps has no sense there.

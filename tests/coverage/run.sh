@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 root=$PWD
 build=${1:-$root/build-coverage}
 profiles=$build/profiles
-tests=(coordinator_protocol_test participant_protocol_test simulation_test)
+tests=(coordinator_protocol_test participant_protocol_test simulation_test model_test)
 seeds=300
 
 cmake -S . -B "$build" -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_C_COMPILER=clang \
