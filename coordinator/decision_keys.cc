@@ -4,9 +4,7 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "common/checksum.h"
 
 namespace lockstep::coordinator {
 namespace {
@@ -36,8 +34,7 @@ std::vector<int64_t> BucketsOf(const std::vector<TransactionId>& ids) {
 }
 
 int64_t ChecksumOf(RoundId round, const std::string& body) {
-  return static_cast<int64_t>(
-      XXH3_64bits_withSeed(body.data(), body.size(), static_cast<uint64_t>(round.value())));
+  return static_cast<int64_t>(Checksum(body, static_cast<uint64_t>(round.value())));
 }
 
 absl::Status CheckBody(RoundId round, const std::string& body, int64_t checksum) {
@@ -47,8 +44,7 @@ absl::Status CheckBody(RoundId round, const std::string& body, int64_t checksum)
 }
 
 RequestKey RequestKeyOf(const std::string& log_id, std::string_view request_id) {
-  const uint64_t seed = XXH3_64bits(log_id.data(), log_id.size());
-  return XXH3_64bits_withSeed(request_id.data(), request_id.size(), seed);
+  return Checksum(request_id, Checksum(log_id));
 }
 
 std::string DrawLogId() {

@@ -58,7 +58,7 @@ absl::Status CheckFormat(sqlite::Connection* connection) {
     if (format->ColumnInt(0) == kLogFormat) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrCat(
         "has format ", format->ColumnInt(0), ", and this program knows format ", kLogFormat,
-        ": run the version of lockstep-coordinator that wrote it, or a newer one"));
+        ": run the version of lockstep-coordinator that wrote it"));
   });
 }
 

@@ -16,7 +16,7 @@
 namespace lockstep::coordinator {
 
 // The newest format that this code reads and writes.
-inline constexpr int kLogFormat = 1;
+inline constexpr int kLogFormat = 2;
 
 struct LogHead {
   std::string log_id;

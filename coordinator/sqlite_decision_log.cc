@@ -18,34 +18,12 @@
 namespace lockstep::coordinator {
 namespace {
 
-// EXTRA: the rollback journal, used just once, must not come back after a power loss: it would undo
-// the making of the file, and SQLite drops the WAL of an empty one.
-constexpr char kSettings[] = R"(
-PRAGMA locking_mode=EXCLUSIVE;
-PRAGMA synchronous=EXTRA;
-PRAGMA journal_mode=WAL;
-PRAGMA synchronous=FULL;
-PRAGMA wal_autocheckpoint=0;
-BEGIN EXCLUSIVE;
-)";
-
 constexpr int kPrunedPerCall = 512;
 // A checkpoint lets the WAL begin again in blocks that the file has already, which syncs faster
 // than growing it: so it comes early and is small, and earlier still when nobody waits.
 constexpr uint64_t kCheckpointBytes = SqliteDecisionLog::kUsualWalBytes - (1 << 20);
 constexpr uint64_t kIdleCheckpointBytes = 1 << 20;
-constexpr uint64_t kPageBytes = 4096;
-
-absl::Status OpenError(const std::string& path, const absl::Status& status) {
-  const std::optional<sqlite::SqliteError> error = sqlite::SqliteError::FromStatus(status);
-  if (error && (error->code == sqlite::kBusy || error->code == sqlite::kLocked)) {
-    return absl::FailedPreconditionError(absl::StrCat("the decision log ", path,
-                                                      " is in use by another process: is a "
-                                                      "coordinator running on it?"));
-  }
-  return absl::DataLossError(
-      absl::StrCat("the decision log ", path, " cannot be used: ", std::string(status.message())));
-}
+constexpr uint64_t kPageBytes = sqlite::ChecksumVfs::kPageSize;
 
 }  // namespace
 
@@ -73,47 +51,37 @@ absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> SqliteDecisionLog::Open(
   if (!made.ok()) return made;
   // Before anything is written: what a start on a full disk writes has to find room.
   SpaceReserve reserve(options.directory, options.least_free_bytes, options.reserve_bytes);
-  const std::string path = options.directory + "/" + kFile;
-  sqlite::OpenOptions open_options;
-  open_options.vfs = options.vfs;
-  absl::StatusOr<std::unique_ptr<sqlite::Connection>> connection =
-      sqlite::Connection::Open(path, open_options);
-  if (!connection.ok()) return OpenError(path, connection.status());
-  if (absl::Status status = (*connection)->Exec(kSettings); !status.ok()) {
-    return OpenError(path, status);
-  }
+  absl::StatusOr<std::unique_ptr<LogFile>> file =
+      LogFile::Open(options.directory + "/" + kFile, options.vfs);
+  if (!file.ok()) return file.status();
   std::unique_ptr<SqliteDecisionLog> log(
-      new SqliteDecisionLog(*std::move(connection), std::move(reserve)));
-  if (absl::Status status = log->ReadHead(options.cluster_id); !status.ok()) {
-    return status.code() == absl::StatusCode::kFailedPrecondition
-               ? absl::FailedPreconditionError(
-                     absl::StrCat("the decision log ", path, " ", std::string(status.message())))
-               : OpenError(path, status);
-  }
-  if (absl::Status status = log->Prepare(); !status.ok()) return OpenError(path, status);
+      new SqliteDecisionLog(*std::move(file), std::move(reserve)));
+  absl::Status status = log->ReadHead(options.cluster_id);
+  if (status.ok()) status = log->Prepare();
+  if (!status.ok()) return log->file_->Explain(status);
+  log->file_->WarnOfUnprovedPages();
   return log;
 }
 
-SqliteDecisionLog::SqliteDecisionLog(std::unique_ptr<sqlite::Connection> connection,
-                                     SpaceReserve reserve)
-    : connection_(std::move(connection)), reserve_(std::move(reserve)) {}
+SqliteDecisionLog::SqliteDecisionLog(std::unique_ptr<LogFile> file, SpaceReserve reserve)
+    : file_(std::move(file)), connection_(&file_->connection()), reserve_(std::move(reserve)) {}
 
 SqliteDecisionLog::~SqliteDecisionLog() = default;
 
-// Within the transaction that kSettings began.
+// Within the transaction that the file was opened with.
 absl::Status SqliteDecisionLog::ReadHead(const std::string& cluster_id) {
-  absl::StatusOr<LogHead> head = ReadOrMakeHead(connection_.get(), cluster_id);
+  absl::StatusOr<LogHead> head = ReadOrMakeHead(connection_, cluster_id);
   if (!head.ok()) return head.status();
   log_id_ = std::move(head->log_id);
   clock_floor_ = head->clock_floor;
   lowest_open_ = head->lowest_open;
   horizon_ = head->horizon;
-  if (absl::Status made = AnswerTable::Create(connection_.get()); !made.ok()) return made;
+  if (absl::Status made = AnswerTable::Create(connection_); !made.ok()) return made;
   return connection_->Exec("COMMIT");
 }
 
 absl::Status SqliteDecisionLog::Prepare() {
-  absl::StatusOr<std::unique_ptr<AnswerTable>> answers = AnswerTable::Open(connection_.get());
+  absl::StatusOr<std::unique_ptr<AnswerTable>> answers = AnswerTable::Open(connection_);
   if (!answers.ok()) return answers.status();
   answers_ = *std::move(answers);
   statements_ = std::make_unique<Statements>();
@@ -156,7 +124,7 @@ absl::StatusOr<Term> SqliteDecisionLog::NewTerm() {
   absl::StatusOr<Term> term;
   // The sync of this commit also covers what a killed process had written and not synced.
   const absl::Status status = Commit([&] {
-    term = DrawTerm(connection_.get());
+    term = DrawTerm(connection_);
     return term.status();
   });
   if (!status.ok()) return status;
@@ -166,7 +134,7 @@ absl::StatusOr<Term> SqliteDecisionLog::NewTerm() {
 absl::Status SqliteDecisionLog::MarkSuperseded(const std::string& reason, absl::Time now) {
   // Nothing else will be written: a full disk must not keep the next start from knowing.
   reserve_.GiveUp();
-  return Commit([&] { return StoreSuperseded(connection_.get(), reason, now); });
+  return Commit([&] { return StoreSuperseded(connection_, reason, now); });
 }
 
 template <typename OnDecision>
@@ -184,7 +152,7 @@ absl::Status SqliteDecisionLog::ForEachOpen(OnDecision&& on_decision) {
 }
 
 absl::Status SqliteDecisionLog::SetMembers(const std::vector<Member>& members) {
-  absl::StatusOr<std::vector<RecordedMember>> recorded = ReadMembers(connection_.get());
+  absl::StatusOr<std::vector<RecordedMember>> recorded = ReadMembers(connection_);
   if (!recorded.ok()) return recorded.status();
   std::set<std::string> keepers;
   absl::Status status = ForEachOpen([&](RoundId round, const std::string& body) -> absl::Status {
@@ -194,7 +162,7 @@ absl::Status SqliteDecisionLog::SetMembers(const std::vector<Member>& members) {
   });
   if (status.ok()) status = CheckMembershipChange(*recorded, members, keepers);
   if (status.ok()) {
-    status = Commit([&] { return ReplaceMembers(connection_.get(), *recorded, members); });
+    status = Commit([&] { return ReplaceMembers(connection_, *recorded, members); });
   }
   names_ = MemberNames(members);
   return status;
@@ -214,13 +182,13 @@ absl::StatusOr<RecoveredState> SqliteDecisionLog::Recover() {
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
-  absl::StatusOr<std::vector<RecordedMember>> members = ReadMembers(connection_.get());
+  absl::StatusOr<std::vector<RecordedMember>> members = ReadMembers(connection_);
   if (!members.ok()) return members.status();
   for (const RecordedMember& member : *members) state.durable_rounds.push_back(member.durable);
   absl::StatusOr<RequestIndex> requests = answers_->ReadAll();
   if (!requests.ok()) return requests.status();
   state.requests = *std::move(requests);
-  absl::StatusOr<std::vector<uint64_t>> boot_ids = ReadBootIds(connection_.get());
+  absl::StatusOr<std::vector<uint64_t>> boot_ids = ReadBootIds(connection_);
   if (!boot_ids.ok()) return boot_ids.status();
   state.boot_ids = *std::move(boot_ids);
   state.clock_floor = clock_floor_;

@@ -13,6 +13,7 @@
 #include "coordinator/answer_table.h"
 #include "coordinator/decision_log.h"
 #include "coordinator/decision_record.h"
+#include "coordinator/log_file.h"
 #include "coordinator/space_reserve.h"
 
 namespace lockstep::coordinator {
@@ -27,6 +28,9 @@ struct SqliteDecisionLogOptions {
 };
 
 // WAL with synchronous=FULL: one fdatasync a Write. While it is open no other process can open it.
+// Every page bears a checksum, and the WAL is looked through at a start (LogFile): a torn last
+// transaction, which nobody was told of, is dropped; other damage is DATA_LOSS with its place, from
+// Open or from the call that reads it.
 class SqliteDecisionLog final : public DecisionLog {
  public:
   // The database in the log's directory, and what its WAL grows to before a checkpoint lets it
@@ -35,7 +39,7 @@ class SqliteDecisionLog final : public DecisionLog {
   static constexpr int64_t kUsualWalBytes = 5 << 20;
 
   // Makes the log if there is none. FAILED_PRECONDITION with both sides named when it is of another
-  // cluster, of a newer format, superseded or in use; DATA_LOSS when it cannot be read.
+  // cluster, of another format, superseded or in use; DATA_LOSS when it cannot be read.
   static absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> Open(
       const SqliteDecisionLogOptions& options);
   ~SqliteDecisionLog() override;
@@ -59,7 +63,7 @@ class SqliteDecisionLog final : public DecisionLog {
  private:
   struct Statements;
 
-  SqliteDecisionLog(std::unique_ptr<sqlite::Connection> connection, SpaceReserve reserve);
+  SqliteDecisionLog(std::unique_ptr<LogFile> file, SpaceReserve reserve);
   absl::Status Prepare();
   absl::Status ReadHead(const std::string& cluster_id);
   // Runs `body` in one durable transaction.
@@ -74,7 +78,8 @@ class SqliteDecisionLog final : public DecisionLog {
   absl::Status ReadOld(absl::Time keep_since, std::vector<std::pair<RoundId, std::string>>* old);
   absl::Status Drop(RoundId round, const std::string& body);
 
-  const std::unique_ptr<sqlite::Connection> connection_;
+  const std::unique_ptr<LogFile> file_;
+  sqlite::Connection* const connection_;    // the file's
   std::unique_ptr<Statements> statements_;  // refer to the connection
   std::unique_ptr<AnswerTable> answers_;
   SpaceReserve reserve_;

@@ -64,6 +64,11 @@ SqliteError SqliteError::Of(sqlite3* db) {
   error.extended_code = sqlite3_extended_errcode(db);
   error.code = error.extended_code & 0xff;
   error.message = sqlite3_errmsg(db);
+  // SQLite has no words of its own for what ChecksumVfs answers.
+  if (error.extended_code == SQLITE_IOERR_DATA) {
+    error.message =
+        absl::StrCat("a page of ", sqlite3_db_filename(db, "main"), " is not what was written");
+  }
   return error;
 }
 

@@ -2,8 +2,6 @@
 
 #include <sqlite3.h>
 
-#include <atomic>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -11,6 +9,7 @@
 #include "common/check.h"
 #include "common/sqlite/error.h"
 #include "common/sqlite/file.h"
+#include "common/sqlite/forwarding_vfs.h"
 #include "common/sqlite/two_phase_file.h"
 #include "common/sqlite/wal_format.h"
 
@@ -21,26 +20,35 @@ constexpr int64_t kJulianDayOfUnixEpochMs = 210866760000000;
 
 class Shim;
 
-// What SQLite hands back with each call to one of the two names.
-struct Face {
-  Shim* shim = nullptr;
-  bool is_writer = false;
-  std::string name;
-  sqlite3_vfs vfs = {};
+// One of the two names.
+class Face final : public ForwardingVfs {
+ public:
+  Face(Shim* shim, bool is_writer);
+
+  static Face* Of(sqlite3_vfs* vfs) { return static_cast<Face*>(ForwardingVfs::Of(vfs)); }
+  Shim& shim() const { return shim_; }
+  bool is_writer() const { return is_writer_; }
+
+ private:
+  Shim& shim_;
+  const bool is_writer_;
 };
 
 class Shim final : public TwoPhaseVfs {
  public:
   Shim(sqlite3_vfs* base, TwoPhaseVfsOptions options)
-      : options_(std::move(options)), state_(base, options_.wal) {
+      : options_(std::move(options)),
+        state_(base, options_.wal),
+        writer_(this, /*is_writer=*/true),
+        reader_(this, /*is_writer=*/false) {
     state_.on_fatal = options_.on_fatal;
     state_.sync = options_.sync;
   }
   ~Shim() override;
   absl::Status RegisterFaces();
 
-  const std::string& writer_name() const override { return writer_.name; }
-  const std::string& reader_name() const override { return reader_.name; }
+  const std::string& writer_name() const override { return writer_.name(); }
+  const std::string& reader_name() const override { return reader_.name(); }
 
   void ArmPlain() override { state_.wal_writer.Arm(WalWriter::Arming::kPlain, 0); }
   void ArmMasked(uint64_t id) override { state_.wal_writer.Arm(WalWriter::Arming::kMasked, id); }
@@ -62,47 +70,28 @@ class Shim final : public TwoPhaseVfs {
   const FrozenClock* clock() const { return options_.clock; }
 
  private:
-  absl::Status RegisterFace(bool is_writer, Face* face);
-
   const TwoPhaseVfsOptions options_;
   mutable TwoPhaseState state_;
   Face writer_;
   Face reader_;
 };
 
-Face* FaceOf(sqlite3_vfs* vfs) { return static_cast<Face*>(vfs->pAppData); }
-sqlite3_vfs* BaseOf(sqlite3_vfs* vfs) { return FaceOf(vfs)->shim->state()->base; }
-
 int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
-  Face* face = FaceOf(vfs);
-  return OpenTwoPhaseFile(face->shim->state(), face->is_writer, name, file, flags, out_flags);
+  const Face* face = Face::Of(vfs);
+  return OpenTwoPhaseFile(face->shim().state(), face->is_writer(), name, file, flags, out_flags);
 }
 
 int Delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
   // It may hold a prepared round.
   if (absl::EndsWith(name, "-wal")) return SQLITE_IOERR_DELETE;
-  const bool sync = FaceOf(vfs)->shim->state()->sync && sync_directory != 0;
-  return BaseOf(vfs)->xDelete(BaseOf(vfs), name, sync ? 1 : 0);
-}
-
-int Access(sqlite3_vfs* vfs, const char* name, int flags, int* result) {
-  return BaseOf(vfs)->xAccess(BaseOf(vfs), name, flags, result);
-}
-
-int FullPathname(sqlite3_vfs* vfs, const char* name, int size, char* out) {
-  return BaseOf(vfs)->xFullPathname(BaseOf(vfs), name, size, out);
-}
-
-int Randomness(sqlite3_vfs* vfs, int size, char* out) {
-  return BaseOf(vfs)->xRandomness(BaseOf(vfs), size, out);
-}
-
-int Sleep(sqlite3_vfs* vfs, int microseconds) {
-  return BaseOf(vfs)->xSleep(BaseOf(vfs), microseconds);
+  const Face* face = Face::Of(vfs);
+  const bool sync = face->shim().state()->sync && sync_directory != 0;
+  return face->base()->xDelete(face->base(), name, sync ? 1 : 0);
 }
 
 int CurrentTimeInt64(sqlite3_vfs* vfs, sqlite3_int64* milliseconds) {
-  const FrozenClock* clock = FaceOf(vfs)->is_writer ? FaceOf(vfs)->shim->clock() : nullptr;
+  const Face* face = Face::Of(vfs);
+  const FrozenClock* clock = face->is_writer() ? face->shim().clock() : nullptr;
   if (clock != nullptr && clock->instant()) {
     *milliseconds = kJulianDayOfUnixEpochMs + absl::ToUnixMillis(*clock->instant());
     return SQLITE_OK;
@@ -118,47 +107,26 @@ int CurrentTime(sqlite3_vfs* vfs, double* days) {
   return code;
 }
 
-int GetLastError(sqlite3_vfs* vfs, int size, char* out) {
-  return BaseOf(vfs)->xGetLastError(BaseOf(vfs), size, out);
+Face::Face(Shim* shim, bool is_writer)
+    : ForwardingVfs(shim->state()->base, is_writer ? "lockstep-writer" : "lockstep-reader",
+                    TwoPhaseFileSize(shim->state()->base)),
+      shim_(*shim),
+      is_writer_(is_writer) {
+  vfs_.iVersion = 2;
+  vfs_.xOpen = Open;
+  vfs_.xDelete = Delete;
+  vfs_.xCurrentTime = CurrentTime;
+  vfs_.xCurrentTimeInt64 = CurrentTimeInt64;
 }
 
 Shim::~Shim() {
   LOCKSTEP_CHECK(state_.index.holders() == 0 && state_.writer_wal == nullptr,
                  "the file layer is taken away from open connections");
-  for (Face* face : {&writer_, &reader_}) {
-    if (face->shim != nullptr) sqlite3_vfs_unregister(&face->vfs);
-  }
-}
-
-absl::Status Shim::RegisterFace(bool is_writer, Face* face) {
-  static std::atomic<int64_t> next_number = 0;
-  face->is_writer = is_writer;
-  face->name = absl::StrCat("lockstep-", is_writer ? "writer-" : "reader-", next_number++);
-  face->vfs.iVersion = 2;
-  face->vfs.szOsFile = TwoPhaseFileSize(state_.base);
-  face->vfs.mxPathname = state_.base->mxPathname;
-  face->vfs.zName = face->name.c_str();
-  face->vfs.pAppData = face;
-  face->vfs.xOpen = Open;
-  face->vfs.xDelete = Delete;
-  face->vfs.xAccess = Access;
-  face->vfs.xFullPathname = FullPathname;
-  face->vfs.xRandomness = Randomness;
-  face->vfs.xSleep = Sleep;
-  face->vfs.xCurrentTime = CurrentTime;
-  face->vfs.xGetLastError = GetLastError;
-  face->vfs.xCurrentTimeInt64 = CurrentTimeInt64;
-  const int code = sqlite3_vfs_register(&face->vfs, /*makeDflt=*/0);
-  if (code != SQLITE_OK) {
-    return absl::InternalError(absl::StrCat("SQLite refused a VFS: ", sqlite3_errstr(code)));
-  }
-  face->shim = this;
-  return absl::OkStatus();
 }
 
 absl::Status Shim::RegisterFaces() {
-  if (absl::Status status = RegisterFace(true, &writer_); !status.ok()) return status;
-  return RegisterFace(false, &reader_);
+  if (absl::Status status = writer_.Register(); !status.ok()) return status;
+  return reader_.Register();
 }
 
 std::optional<CommitFrame> Shim::Disarm(bool committed) {
@@ -206,11 +174,9 @@ void Shim::SyncWal() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TwoPhaseVfs>> TwoPhaseVfs::Register(TwoPhaseVfsOptions options) {
-  sqlite3_vfs* base = sqlite3_vfs_find(options.base_vfs.c_str());
-  if (base == nullptr) {
-    return absl::NotFoundError(absl::StrCat("no SQLite VFS named ", options.base_vfs));
-  }
-  auto shim = std::make_unique<Shim>(base, std::move(options));
+  const absl::StatusOr<sqlite3_vfs*> base = FindVfs(options.base_vfs);
+  if (!base.ok()) return base.status();
+  auto shim = std::make_unique<Shim>(*base, std::move(options));
   if (absl::Status status = shim->RegisterFaces(); !status.ok()) return status;
   return shim;
 }

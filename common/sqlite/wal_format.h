@@ -32,6 +32,9 @@ struct WalChecksum {
   uint32_t s2 = 0;
 
   uint64_t AsNumber() const { return (uint64_t{s1} << 32) | s2; }
+  static WalChecksum OfNumber(uint64_t number) {
+    return {static_cast<uint32_t>(number >> 32), static_cast<uint32_t>(number)};
+  }
   friend bool operator==(const WalChecksum&, const WalChecksum&) = default;
 };
 

@@ -1,8 +1,8 @@
 #include "participant/storage/prepare_record.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/checksum.h"
 #include "common/sqlite/wal_format.h"
-#include "participant/storage/checksum.h"
 
 namespace lockstep::participant {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/checksum.h"
 #include "common/failpoint.h"
 #include "common/sqlite/wal_format.h"
-#include "participant/storage/checksum.h"
 
 namespace lockstep::participant {
 namespace {

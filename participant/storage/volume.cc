@@ -170,7 +170,7 @@ absl::Status Volume::ScanFiles() {
   absl::StatusOr<std::unique_ptr<sqlite::File>> wal =
       sqlite::File::Open(options.base_vfs, wal_path, sqlite::File::Mode::kExisting);
   if (!wal.ok()) return wal.status();
-  absl::StatusOr<std::optional<MaskedRound>> masked = ScanWal(**wal, side->state().term);
+  absl::StatusOr<std::optional<MaskedRound>> masked = ScanWal(**wal, wal_path, side->state().term);
   if (!masked.ok()) return masked.status();
   found.masked = *masked;
   if (!found.masked) return absl::OkStatus();

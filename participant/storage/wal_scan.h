@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "common/round_id.h"
@@ -20,8 +21,11 @@ struct MaskedRound {
 };
 
 // Nothing if the valid frames end otherwise, or if the round's term is 0 or above `term`, which is
-// the highest durable one: a higher term is durable before its first frame (P2).
-absl::StatusOr<std::optional<MaskedRound>> ScanWal(const sqlite::File& wal, Term term);
+// the highest durable one: a higher term is durable before its first frame (P2). DATA_LOSS, with
+// `path`, if the frames end where no power loss can have ended them (sqlite::FindWalEnd): the store
+// syncs each round before the next one begins, but for its mask.
+absl::StatusOr<std::optional<MaskedRound>> ScanWal(const sqlite::File& wal, const std::string& path,
+                                                   Term term);
 
 }  // namespace lockstep::participant
 

@@ -65,6 +65,13 @@ class SqliteDecisionLogTest : public testing::Test {
     EXPECT_TRUE(log->NewTerm().ok());
     return log;
   }
+  // What only a bug could write: pages bear their checksums afterwards.
+  void Tamper(const std::string& sql) {
+    absl::StatusOr<std::unique_ptr<LogFile>> file = LogFile::Open(path(), /*vfs=*/"");
+    ASSERT_TRUE(file.ok()) << file.status();
+    const absl::Status status = (*file)->connection().Exec(sql + "; COMMIT");
+    ASSERT_TRUE(status.ok()) << status;
+  }
   std::string path() const { return directory_.path() + "/decisions.db"; }
 
   TempDirectory directory_;

@@ -102,16 +102,11 @@ TEST_F(SqliteDecisionLogTest, AnotherClustersLogIsRefusedWithBothNames) {
 
 TEST_F(SqliteDecisionLogTest, ANewerFormatIsRefusedWithBothNumbers) {
   Open();
-  {
-    auto connection = sqlite::Connection::Open(path(), {});
-    ASSERT_TRUE((*connection)
-                    ->Exec("UPDATE head SET format = 2; ALTER TABLE head RENAME horizon TO h")
-                    .ok());
-  }
+  Tamper("UPDATE head SET format = 3; ALTER TABLE head RENAME horizon TO h");
   const absl::Status status = SqliteDecisionLog::Open(Options()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
-              HasSubstr("has format 2, and this program knows format 1"));
+              HasSubstr("has format 3, and this program knows format 2"));
 }
 
 TEST_F(SqliteDecisionLogTest, DirectoriesThatAreMadeForItAreDurable) {

@@ -201,10 +201,7 @@ TEST_F(SqliteDecisionLogTest, ADecisionThatIsNotForgottenIsNeverPruned) {  // R1
 
 TEST_F(SqliteDecisionLogTest, ADamagedRecordIsNotTakenForAnother) {  // R16
   Start()->Write(BatchOf({DecisionOf(RoundId::Make(1, 1), {1})})).IgnoreError();
-  {
-    auto connection = sqlite::Connection::Open(path(), {});
-    ASSERT_TRUE((*connection)->Exec("UPDATE decision SET round = round + 1").ok());
-  }
+  Tamper("UPDATE decision SET round = round + 1");
   auto log = Open();
   // Also the check of the members reads it.
   const absl::Status status = log->SetMembers(ThreeMembers());

@@ -133,19 +133,13 @@ TEST_F(StoredAnswersTest, R16_ADamagedRowIsAnErrorAndNeverNotFound) {
       auto log = Start();
       Write(log.get(), RoundId::Make(1, 7), {"a"});
     }
-    auto connection = sqlite::Connection::Open(path(), {});
-    ASSERT_TRUE(connection.ok());
-    ASSERT_TRUE((*connection)->Exec(damage).ok());
-    connection->reset();
+    Tamper(damage);
     auto log = Start();
     const bool recovered = log->Recover().ok();
     const bool found = log->FindAnswer("a", {RoundId::Make(1, 7)}, absl::UnixEpoch()).ok();
     EXPECT_FALSE(recovered && found) << damage;
     log.reset();
-    connection = sqlite::Connection::Open(path(), {});
-    ASSERT_TRUE(connection.ok());
-    ASSERT_TRUE(
-        (*connection)->Exec("DELETE FROM answer; DELETE FROM decision; DELETE FROM outcome").ok());
+    Tamper("DELETE FROM answer; DELETE FROM decision; DELETE FROM outcome");
   }
 }
 

@@ -1,0 +1,88 @@
+#include "common/sqlite/forwarding_vfs.h"
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+
+namespace lockstep::sqlite {
+namespace {
+
+sqlite3_vfs* BaseOf(sqlite3_vfs* vfs) { return ForwardingVfs::Of(vfs)->base(); }
+
+int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
+  return BaseOf(vfs)->xOpen(BaseOf(vfs), name, file, flags, out_flags);
+}
+
+int Delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
+  return BaseOf(vfs)->xDelete(BaseOf(vfs), name, sync_directory);
+}
+
+int Access(sqlite3_vfs* vfs, const char* name, int flags, int* result) {
+  return BaseOf(vfs)->xAccess(BaseOf(vfs), name, flags, result);
+}
+
+int FullPathname(sqlite3_vfs* vfs, const char* name, int size, char* out) {
+  return BaseOf(vfs)->xFullPathname(BaseOf(vfs), name, size, out);
+}
+
+int Randomness(sqlite3_vfs* vfs, int size, char* out) {
+  return BaseOf(vfs)->xRandomness(BaseOf(vfs), size, out);
+}
+
+int Sleep(sqlite3_vfs* vfs, int microseconds) {
+  return BaseOf(vfs)->xSleep(BaseOf(vfs), microseconds);
+}
+
+int CurrentTime(sqlite3_vfs* vfs, double* days) {
+  return BaseOf(vfs)->xCurrentTime(BaseOf(vfs), days);
+}
+
+int GetLastError(sqlite3_vfs* vfs, int size, char* out) {
+  return BaseOf(vfs)->xGetLastError(BaseOf(vfs), size, out);
+}
+
+std::string NewName(const char* kind) {
+  static std::atomic<int64_t> next_number = 0;
+  return absl::StrCat(kind, "-", next_number++);
+}
+
+}  // namespace
+
+absl::StatusOr<sqlite3_vfs*> FindVfs(const std::string& name) {
+  sqlite3_vfs* found = sqlite3_vfs_find(name.empty() ? nullptr : name.c_str());
+  if (found == nullptr) return absl::NotFoundError(absl::StrCat("no SQLite VFS named ", name));
+  return found;
+}
+
+ForwardingVfs::ForwardingVfs(sqlite3_vfs* base, const char* kind, int file_size)
+    : base_(base), name_(NewName(kind)) {
+  vfs_.iVersion = 1;
+  vfs_.szOsFile = file_size;
+  vfs_.mxPathname = base->mxPathname;
+  vfs_.zName = name_.c_str();
+  vfs_.pAppData = this;
+  vfs_.xOpen = Open;
+  vfs_.xDelete = Delete;
+  vfs_.xAccess = Access;
+  vfs_.xFullPathname = FullPathname;
+  vfs_.xRandomness = Randomness;
+  vfs_.xSleep = Sleep;
+  vfs_.xCurrentTime = CurrentTime;
+  vfs_.xGetLastError = GetLastError;
+}
+
+ForwardingVfs::~ForwardingVfs() {
+  if (is_registered_) sqlite3_vfs_unregister(&vfs_);
+}
+
+absl::Status ForwardingVfs::Register() {
+  const int code = sqlite3_vfs_register(&vfs_, /*makeDflt=*/0);
+  if (code != SQLITE_OK) {
+    return absl::InternalError(absl::StrCat("SQLite refused a VFS: ", sqlite3_errstr(code)));
+  }
+  is_registered_ = true;
+  return absl::OkStatus();
+}
+
+}  // namespace lockstep::sqlite

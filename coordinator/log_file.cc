@@ -1,0 +1,91 @@
+#include "coordinator/log_file.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/logging.h"
+#include "common/sqlite/error.h"
+#include "common/sqlite/file.h"
+#include "common/sqlite/wal_end.h"
+
+namespace lockstep::coordinator {
+namespace {
+
+// EXTRA: the rollback journal, used just once, must not come back after a power loss: it would undo
+// the making of the file, and SQLite drops the WAL of an empty one.
+constexpr char kSettings[] = R"(
+PRAGMA locking_mode=EXCLUSIVE;
+PRAGMA synchronous=EXTRA;
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous=FULL;
+PRAGMA wal_autocheckpoint=0;
+BEGIN EXCLUSIVE;
+)";
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LogFile>> LogFile::Open(const std::string& path,
+                                                       const std::string& vfs) {
+  absl::StatusOr<std::unique_ptr<sqlite::ChecksumVfs>> checksums =
+      sqlite::ChecksumVfs::Register(vfs);
+  if (!checksums.ok()) return checksums.status();
+  std::unique_ptr<LogFile> file(new LogFile(path, *std::move(checksums)));
+  absl::Status status = file->OpenConnection();
+  // Only now is it sure that nobody writes to it.
+  if (status.ok()) status = file->CheckWal(vfs);
+  if (!status.ok()) return file->Explain(status);
+  return file;
+}
+
+absl::Status LogFile::OpenConnection() {
+  sqlite::OpenOptions options;
+  options.vfs = checksums_->name();
+  absl::StatusOr<std::unique_ptr<sqlite::Connection>> opened =
+      sqlite::Connection::Open(path_, options);
+  if (!opened.ok()) return opened.status();
+  connection_ = *std::move(opened);
+  // Until the WAL is known to be whole, nothing must move from it into the file.
+  absl::Status status = connection_->Set(sqlite::Switch::kNoCheckpointOnClose, true);
+  if (status.ok()) status = sqlite::ChecksumVfs::ReserveRoom(connection_.get());
+  if (status.ok()) status = connection_->Exec(kSettings);
+  return status;
+}
+
+absl::Status LogFile::CheckWal(const std::string& vfs) const {
+  const std::string path = absl::StrCat(path_, "-wal");
+  const absl::StatusOr<bool> exists = sqlite::File::Exists(vfs, path);
+  if (!exists.ok() || !*exists) return exists.status();
+  absl::StatusOr<std::unique_ptr<sqlite::File>> wal =
+      sqlite::File::Open(vfs, path, sqlite::File::Mode::kExisting);
+  if (!wal.ok()) return wal.status();
+  absl::Status status = sqlite::FindWalEnd(**wal, path).status();
+  return status.ok() ? connection_->Set(sqlite::Switch::kNoCheckpointOnClose, false) : status;
+}
+
+absl::Status LogFile::Explain(const absl::Status& status) const {
+  if (absl::IsFailedPrecondition(status)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the decision log ", path_, " ", std::string(status.message())));
+  }
+  const std::optional<sqlite::SqliteError> error = sqlite::SqliteError::FromStatus(status);
+  if (error && (error->code == sqlite::kBusy || error->code == sqlite::kLocked)) {
+    return absl::FailedPreconditionError(absl::StrCat("the decision log ", path_,
+                                                      " is in use by another process: is a "
+                                                      "coordinator running on it?"));
+  }
+  const std::string& damage = checksums_->damage();
+  return absl::DataLossError(
+      absl::StrCat("the decision log ", path_, " cannot be used: ", std::string(status.message()),
+                   damage.empty() ? "" : absl::StrCat(": ", damage, sqlite::kKeepACopy)));
+}
+
+void LogFile::WarnOfUnprovedPages() const {
+  if (checksums_->unproved_reads() == 0) return;
+  Log(LogLevel::kWarning,
+      "pages of the decision log bear no checksum: a program other than the coordinator has "
+      "written them, and damage to them is not noticed until they are written again",
+      {{"path", path_}, {"pages", checksums_->unproved_reads()}});
+}
+
+}  // namespace lockstep::coordinator
