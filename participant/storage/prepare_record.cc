@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/checksum.h"
+#include "common/sqlite/error.h"
 #include "common/sqlite/wal_format.h"
 
 namespace lockstep::participant {
@@ -45,10 +46,7 @@ absl::StatusOr<std::string> ReadPrepareRecord(const sqlite::File& wal, RoundId r
     return status;
   }
   if (LoadBigEndian32(header) != 0 || LoadBigEndian32(header + 4) != kMagic ||
-      LoadBigEndian32(header + 12) != round.term() ||
-      LoadBigEndian64(header + 16) != static_cast<uint64_t>(round.value()) ||
-      LoadBigEndian64(header + 24) != static_cast<uint64_t>(frame.offset) ||
-      LoadBigEndian64(header + 32) != frame.checksum) {
+      LoadBigEndian64(header + 24) != static_cast<uint64_t>(frame.offset)) {
     return NoRecord();
   }
   absl::StatusOr<int64_t> file_size = wal.Size();
@@ -71,7 +69,17 @@ absl::StatusOr<std::string> ReadPrepareRecord(const sqlite::File& wal, RoundId r
         absl::StrCat("the prepared round's record has format ", version,
                      ", but this program knows only up to ", kPrepareRecordVersion));
   }
-  return record.substr(kHeaderSize, length);
+  const uint64_t owner = LoadBigEndian64(header + 16);
+  const uint64_t checksum = LoadBigEndian64(header + 32);
+  const auto number = static_cast<uint64_t>(round.value());
+  if (owner == number && checksum == frame.checksum) return record.substr(kHeaderSize, length);
+  // Of an older round, or of these very frames, whose mask or whose pages have changed since.
+  const bool has_this_mask =
+      sqlite::MaskWalChecksum(checksum, owner) == sqlite::MaskWalChecksum(frame.checksum, number);
+  if (checksum != frame.checksum && !has_this_mask) return NoRecord();
+  return absl::DataLossError(absl::StrCat("the WAL is damaged before byte ", frame.end,
+                                          ": its frames say that they are round ", number,
+                                          ", and their record says ", owner, sqlite::kKeepACopy));
 }
 
 }  // namespace lockstep::participant

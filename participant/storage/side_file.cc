@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/checksum.h"
 #include "common/failpoint.h"
+#include "common/sqlite/error.h"
 #include "common/sqlite/wal_format.h"
 
 namespace lockstep::participant {
@@ -28,6 +29,12 @@ int64_t FileSizeFor(int64_t redo_capacity) {
   return kRedoOffset + kRedoHeaderSize + redo_capacity + kSideChecksumSize;
 }
 
+absl::Status Damaged(const std::string& why) {
+  return absl::DataLossError(absl::StrCat("the side file is damaged: ", why,
+                                          "; the disk, or another program, changed it",
+                                          sqlite::kKeepACopy));
+}
+
 absl::Status NewerVersion(uint32_t version) {
   return absl::FailedPreconditionError(absl::StrCat("the side file has format ", version,
                                                     ", but this program knows only up to ",
@@ -36,34 +43,51 @@ absl::Status NewerVersion(uint32_t version) {
 
 }  // namespace
 
-absl::StatusOr<bool> SideFile::LoadSlot(int slot) {
-  char bytes[kSlotSize];
-  if (absl::Status status = file_->Read(slot * kSlotDistance, bytes, sizeof(bytes)); !status.ok()) {
+absl::StatusOr<std::optional<SideFile::Slot>> SideFile::ReadSlot(int number) const {
+  std::string bytes(kSlotSize, '\0');
+  if (absl::Status status = file_->Read(number * kSlotDistance, bytes.data(), kSlotSize);
+      !status.ok()) {
     return status;
   }
-  if (LoadBigEndian32(bytes) != kStateMagic) return false;
-  if (const uint32_t version = LoadBigEndian32(bytes + 4); version > kSideFileVersion) {
+  if (bytes.find_first_not_of('\0') == std::string::npos) return std::nullopt;
+  const uint32_t version = LoadBigEndian32(&bytes[4]);
+  if (LoadBigEndian32(bytes.data()) == kStateMagic && version > kSideFileVersion) {
     return NewerVersion(version);
   }
-  if (LoadBigEndian64(bytes + kSlotChecksum) != Checksum({bytes, kSlotChecksum})) return false;
-  const uint64_t sequence = LoadBigEndian64(bytes + 8);
-  if (sequence > sequence_) {
-    sequence_ = sequence;
-    state_.term = static_cast<Term>(LoadBigEndian64(bytes + 16));
-    state_.coordinator = LoadBigEndian64(bytes + 24);
-    state_.tombstone = RoundId::FromValue(static_cast<int64_t>(LoadBigEndian64(bytes + 32)));
+  Slot slot;
+  slot.sequence = LoadBigEndian64(&bytes[8]);
+  if (LoadBigEndian32(bytes.data()) != kStateMagic ||
+      LoadBigEndian64(&bytes[kSlotChecksum]) !=
+          Checksum(std::string_view(bytes).substr(0, kSlotChecksum)) ||
+      (slot.sequence & 1) != static_cast<uint64_t>(number)) {
+    return Damaged(absl::StrCat("slot ", number, " does not bear its checksum"));
   }
-  return true;
+  slot.state.term = static_cast<Term>(LoadBigEndian64(&bytes[16]));
+  slot.state.coordinator = LoadBigEndian64(&bytes[24]);
+  slot.state.tombstone = RoundId::FromValue(static_cast<int64_t>(LoadBigEndian64(&bytes[32])));
+  return slot;
 }
 
+// A slot is within one sector, so a power loss leaves the one before or the new one, and each is
+// durable before the next is written: what is neither would have an old term or tombstone believed.
 absl::Status SideFile::Load() {
-  bool any = false;
-  for (int slot : {0, 1}) {
-    absl::StatusOr<bool> valid = LoadSlot(slot);
-    if (!valid.ok()) return valid.status();
-    any = any || *valid;
+  std::optional<Slot> newest;
+  uint64_t least_sequence = UINT64_MAX;
+  for (const int number : {0, 1}) {
+    absl::StatusOr<std::optional<Slot>> slot = ReadSlot(number);
+    if (!slot.ok()) return slot.status();
+    const uint64_t sequence = *slot ? (*slot)->sequence : 0;
+    least_sequence = std::min(least_sequence, sequence);
+    if (*slot && (!newest || sequence > newest->sequence)) newest = **slot;
   }
-  return any ? absl::OkStatus() : absl::NotFoundError("the side file has no state");
+  if (!newest) return absl::NotFoundError("the side file has no state");
+  if (newest->sequence != least_sequence + 1) {
+    return Damaged(absl::StrCat("state ", newest->sequence - 1, " is missing beside state ",
+                                newest->sequence));
+  }
+  sequence_ = newest->sequence;
+  state_ = newest->state;
+  return absl::OkStatus();
 }
 
 absl::Status SideFile::Initialize(int64_t redo_capacity) {

@@ -46,7 +46,8 @@ class SideFile {
   SideFile(std::unique_ptr<sqlite::File> file, bool scratch, OnFatal on_fatal)
       : file_(std::move(file)), scratch_(scratch), on_fatal_(std::move(on_fatal)) {}
 
-  // Reads the slots. NotFound if neither was ever completed: the set-up did not end.
+  // Reads the slots. NotFound if neither was ever completed: the set-up did not end. DataLoss if
+  // one is damaged.
   absl::Status Load();
   // Gives the file its size and its first state, durably. The set-up, and its repetition.
   absl::Status Initialize(int64_t redo_capacity);
@@ -66,7 +67,12 @@ class SideFile {
   int64_t syncs() const { return syncs_; }
 
  private:
-  absl::StatusOr<bool> LoadSlot(int slot);
+  struct Slot {
+    uint64_t sequence = 0;
+    State state;
+  };
+  // Nothing if it was never written.
+  absl::StatusOr<std::optional<Slot>> ReadSlot(int number) const;
 
   const std::unique_ptr<sqlite::File> file_;
   const bool scratch_;
