@@ -56,9 +56,9 @@ absl::Status CheckFormat(sqlite::Connection* connection) {
   if (!format.ok()) return format.status();
   return ForEachRow(*format, [&] {
     if (format->ColumnInt(0) == kLogFormat) return absl::OkStatus();
-    return absl::FailedPreconditionError(absl::StrCat(
-        "has format ", format->ColumnInt(0), ", and this program knows format ", kLogFormat,
-        ": run the version of lockstep-coordinator that wrote it"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("has format ", format->ColumnInt(0), ", and this program knows format ",
+                     kLogFormat, ": run the version of lockstep-coordinator that wrote it"));
   });
 }
 
