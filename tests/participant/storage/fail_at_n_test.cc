@@ -17,6 +17,7 @@ struct Keys {
   std::set<uint64_t> decided;  // of rounds that were prepared, and whose coordinator says commit
   std::set<uint64_t> local;    // acknowledged local transactions
   std::set<uint64_t> unknown;  // unanswered when the process ended
+  bool in_doubt_is_decided = true;
 };
 
 class StoreFailAtNTest : public StoreFixture {
@@ -84,15 +85,30 @@ class StoreFailAtNTest : public StoreFixture {
     if (absl::Status status = store_->Checkpoint(); !status.ok()) return status;
     if (absl::Status status = Decide(4); !status.ok()) return status;
     if (absl::Status status = store_->SyncIdle(); !status.ok()) return status;
-    if (absl::Status status = Prepare(Round(5), InsertKey(5)); !status.ok()) return status;
-    if (disk_->crashed()) return absl::AbortedError("the process has ended");
-    keys_.decided.insert(5);
-    // In doubt after a restart.
-    if (absl::Status status = Open(); !status.ok()) return status;
-    if (store_->held()) {
-      if (absl::Status status = store_->CommitInDoubt(); !status.ok()) return status;
+    if (absl::Status status = EndInDoubt(5, [&] { return store_->CommitInDoubt(); });
+        !status.ok()) {
+      return status;
+    }
+    if (absl::Status status = EndInDoubt(6, [&] { return FinishCut(6); }); !status.ok()) {
+      return status;
+    }
+    keys_.in_doubt_is_decided = false;
+    if (absl::Status status = EndInDoubt(7, [&] { return RollBack(Round(7)); }); !status.ok()) {
+      return status;
     }
     return RunLocal(101);
+  }
+  // A round that a restart finds prepared.
+  template <typename End>
+  absl::Status EndInDoubt(uint64_t number, const End& end) {
+    if (absl::Status status = Prepare(Round(number), InsertKey(number)); !status.ok()) {
+      return status;
+    }
+    if (disk_->crashed()) return absl::AbortedError("the process has ended");
+    if (keys_.in_doubt_is_decided) keys_.decided.insert(number);
+    if (absl::Status status = Open(); !status.ok()) return status;
+    EXPECT_TRUE(disk_->crashed() || store_->held());
+    return store_->held() ? end() : absl::AbortedError("the process has ended");
   }
   absl::Status RollBackOne(uint64_t number) {
     if (absl::Status status = Prepare(Round(number), InsertKey(number)); !status.ok()) {
