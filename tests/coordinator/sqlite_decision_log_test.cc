@@ -115,18 +115,22 @@ TEST_F(SqliteDecisionLogTest, AForgottenDecisionIsNotRecoveredButItsOutcomeStays
   EXPECT_EQ(outcome->kind, LoggedOutcome::Kind::kCommitted);
 }
 
-TEST_F(SqliteDecisionLogTest, ARoundDecidedAfterLaterOnesWereForgottenIsRecovered) {  // R16
+TEST_F(SqliteDecisionLogTest, ARoundDecidedAfterLaterOnesWereForgottenIsRecovered) {  // R16, R17
   {
     auto log = Start();
-    ASSERT_TRUE(log->Write(BatchOf({DecisionOf(RoundId::Make(1, 9), {1})})).ok());
-    ASSERT_TRUE(log->Write(BatchThatForgets({RoundId::Make(1, 9)})).ok());
-    ASSERT_TRUE(log->Write(BatchOf({DecisionOf(RoundId::Make(1, 4), {2})})).ok());
+    ASSERT_TRUE(log->Write(BatchOf({DecisionOf(RoundId::Make(1, 8), {1}),
+                                    DecisionOf(RoundId::Make(1, 9), {2})}))
+                    .ok());
+    // From here on the lowest that is open is 9.
+    ASSERT_TRUE(log->Write(BatchThatForgets({RoundId::Make(1, 8)})).ok());
+    ASSERT_TRUE(log->Write(BatchOf({DecisionOf(RoundId::Make(1, 4), {3})})).ok());
   }
   auto log = Start();
   absl::StatusOr<RecoveredState> state = log->Recover();
   ASSERT_TRUE(state.ok());
-  ASSERT_EQ(state->open.size(), 1u);
+  ASSERT_EQ(state->open.size(), 2u);
   EXPECT_EQ(state->open[0].round, RoundId::Make(1, 4));
+  EXPECT_EQ(state->open[1].round, RoundId::Make(1, 9));
 }
 
 TEST_F(SqliteDecisionLogTest, InstantsDoNotDecreaseWhenTheDecisionsAreForgotten) {  // R23
