@@ -79,6 +79,24 @@ TEST_F(PrepareStoreTest, AppliedRoundIsNeverRolledBack) {  // P6
   EXPECT_TRUE(absl::IsFailedPrecondition(store_->PersistTombstone(Round(3))));
 }
 
+TEST_F(PrepareStoreTest, ALaterRollbackOfALowerRoundLeavesTheTombstoneWhereItIs) {  // R3, P6
+  OpenWithTable();
+  LOCKSTEP_ASSERT_OK(store_->PersistTombstone(Round(7)));
+  LOCKSTEP_ASSERT_OK(store_->PersistTombstone(Round(3)));
+  EXPECT_EQ(store_->tombstone(), Round(7));
+  LOCKSTEP_ASSERT_OK(Open());
+  EXPECT_EQ(store_->tombstone(), Round(7));
+}
+
+TEST_F(PrepareStoreTest, ARoundLargerThanThePageCacheIsNotSpilled) {  // P0
+  options_.page_cache_bytes = 1 << 16;
+  OpenWithTable();
+  LOCKSTEP_ASSERT_OK(Commit(Round(1),
+                            "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n "
+                            "WHERE i < 1000) INSERT INTO t SELECT i, zeroblob(1000) FROM n"));
+  EXPECT_EQ(Seen(), 1000);
+}
+
 TEST_F(PrepareStoreTest, TermAndTombstoneArePersistedWhileARoundIsPrepared) {  // R4, R6
   OpenWithTable();
   LOCKSTEP_ASSERT_OK(Prepare(Round(1), "INSERT INTO t VALUES (1, 'a')"));

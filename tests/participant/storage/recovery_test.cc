@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 
 #include "participant/storage/prepare_store.h"
@@ -99,6 +100,45 @@ TEST_F(RecoveryTest, RoundWithoutItsRecordIsInDoubtWithoutIt) {
   EXPECT_FALSE(store_->held()->has_record);
   LOCKSTEP_ASSERT_OK(store_->CommitInDoubt());
   EXPECT_EQ(Seen(), 1);
+}
+
+TEST_F(RecoveryTest, ARecordThatBelongsToOtherFramesOfTheRoundIsNotItsRecord) {  // R5
+  const std::string wal = options_.directory + "/data.db-wal";
+  OpenWithTable();
+  InKilledProcess(
+      [this] { return Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')", "the first try").ok(); });
+  std::stringstream first;
+  first << std::ifstream(wal, std::ios::binary).rdbuf();
+  InKilledProcess([this] {
+    return store_->Forget().ok() &&
+           Prepare(Round(7), "INSERT INTO t VALUES (1, 'b')", "the second try").ok();
+  });
+  // The second try's record never reached the disk: the first one's is still in its place.
+  const size_t record = first.str().rfind("LSPR") - 4;
+  std::fstream file(wal, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(record));
+  file << first.str().substr(record);
+  file.close();
+  LOCKSTEP_ASSERT_OK(Open());
+  ASSERT_TRUE(store_->held().has_value());
+  EXPECT_EQ(store_->held()->round, Round(7));
+  EXPECT_FALSE(store_->held()->has_record);
+}
+
+TEST_F(RecoveryTest, AMaskOfATermThatIsNotDurableIsIgnored) {  // P2
+  const std::string side = options_.directory + "/data.side";
+  const std::string side_of_term_1 = directory_ + "/data.side";
+  OpenWithTable();
+  std::filesystem::copy_file(side, side_of_term_1);
+  InKilledProcess([this] {
+    return store_->PersistTerm(2, 0).ok() &&
+           Prepare(Round(7, 2), "INSERT INTO t VALUES (1, 'a')").ok();
+  });
+  std::filesystem::copy_file(side_of_term_1, side,
+                             std::filesystem::copy_options::overwrite_existing);
+  LOCKSTEP_ASSERT_OK(Open());
+  EXPECT_FALSE(store_->held().has_value());
+  EXPECT_EQ(Seen(), 0);
 }
 
 TEST_F(RecoveryTest, InDoubtSurvivesAnotherStartAndANewTerm) {
