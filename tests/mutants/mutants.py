@@ -4,7 +4,8 @@
   mutants.py check                          every mutant of list.txt still finds its line
   mutants.py run [--jobs N] [NAME ...]      copies the sources, builds, breaks and tests them
 
-run exits with 1 if a mutant survives without a reason, or has one and is caught.
+run exits with 1 if a mutant survives without a reason, or has one and is caught. What each test said
+of a mutant stays in DIRECTORY/said/NAME.txt.
 """
 import argparse
 import concurrent.futures
@@ -12,7 +13,9 @@ import dataclasses
 import os
 import pathlib
 import queue
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +25,11 @@ LIST = pathlib.Path(__file__).with_name("list.txt")
 # A mutant may loop for ever; a test that takes so much longer than on good code has noticed.
 SLOWER = 5
 LEAST_SECONDS = 60
+# What a test does unless the environment says otherwise: enough for each mutant, and not more.
+LESS = {"GTEST_FAIL_FAST": "1", "LOCKSTEP_SIMULATION_SEEDS": "3000",
+        "LOCKSTEP_SIMULATION_SQLITE_SEEDS": "100"}
+NOT_COMPILED = "NOT COMPILED"
+NOT_STARTED = "NOT STARTED"
 
 
 @dataclasses.dataclass
@@ -70,43 +78,67 @@ def complaints(mutants, read):
                    f"{read(mutant.path).count(mutant.old)} times")
 
 
+def told_by(output, returncode):
+    """Which test of a GoogleTest program failed, and how it ended if not by an assertion."""
+    failed = re.search(r"^\[  FAILED  \] ([\w./]+)", output, re.MULTILINE)
+    if failed:
+        return failed[1]
+    begun = re.findall(r"^\[ RUN      \] ([\w./]+)", output, re.MULTILINE)
+    if not begun:
+        return NOT_STARTED
+    if returncode is None:
+        return f"{begun[-1]} (takes too long)"
+    how = signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}"
+    stopped = re.search(r'"level":"critical","message":"([^"]+)"', output)
+    return f"{begun[-1]} ({stopped[1] if stopped else how})"
+
+
 class Workshop:
     """A copy of the sources with a build of its own, in which one mutant at a time is tried."""
 
     def __init__(self, directory, targets):
         self._source = directory / "source"
         self._build = directory / "build"
+        self._said = directory.parent / "said"
         self._targets = targets
-        self._environment = {**os.environ, "CCACHE_BASEDIR": str(directory),
+        self._environment = {**LESS, **os.environ, "CCACHE_BASEDIR": str(directory),
                              "CCACHE_NOHASHDIR": "true"}
         self.seconds = {}
 
     def prepare(self):
+        self._said.mkdir(parents=True, exist_ok=True)
         self._copy()
         self._call(["cmake", "-S", self._source, "-B", self._build, "-G", "Ninja",
                     "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g0"])
-        self._compile(self._targets)
+        if output := self._compile(self._targets):
+            raise SystemExit(output[-4000:])
 
     def measure(self, tests):
         """On good code every test passes; how long it takes is the measure of a mutant's time."""
         for test in tests:
             started = time.monotonic()
-            if self._fails(test, None):
-                raise SystemExit(f"{' '.join(test)} fails without any mutant")
+            said = self._said / f"{test[0]}.txt"
+            if failed := self._failed(test, None, said):
+                raise SystemExit(f"{said.read_text(errors='replace')[-4000:]}\n"
+                                 f"{' '.join(test)} fails without any mutant: {failed}")
             self.seconds[tuple(test)] = time.monotonic() - started
+            print(f"{' '.join(test)} passes without a mutant ({self.seconds[tuple(test)]:.0f} s)",
+                  flush=True)
 
     def try_out(self, mutant):
         """The test that notices; "" if none does."""
         path = self._source / mutant.path
+        said = self._said / f"{mutant.name}.txt"
         good = path.read_text()
         path.write_text(good.replace(mutant.old, mutant.new))
         try:
             for test in mutant.tests:
-                if not self._compile([f"tests/{test[0]}"], may_fail=True):
-                    return "NOT COMPILED"
+                if output := self._compile([f"tests/{test[0]}"]):
+                    said.write_text(output)
+                    return NOT_COMPILED
                 seconds = max(LEAST_SECONDS, SLOWER * self.seconds[tuple(test)])
-                if self._fails(test, seconds):
-                    return " ".join(test)
+                if failed := self._failed(test, seconds, said):
+                    return failed if failed == NOT_STARTED else f"{' '.join(test)}: {failed}"
             return ""
         finally:
             path.write_text(good)
@@ -122,10 +154,11 @@ class Workshop:
             if not target.exists() or target.read_bytes() != (ROOT / name).read_bytes():
                 shutil.copyfile(ROOT / name, target)
 
-    def _compile(self, targets, may_fail=False):
+    def _compile(self, targets):
+        """What the compiler complains of; "" if it does not."""
         done = self._call(["cmake", "--build", self._build, "--parallel", "1", "--target",
-                           *targets], may_fail)
-        return done.returncode == 0
+                           *targets], may_fail=True)
+        return done.stdout + done.stderr if done.returncode != 0 else ""
 
     def _call(self, command, may_fail=False):
         done = subprocess.run(command, env=self._environment, capture_output=True, text=True,
@@ -134,18 +167,31 @@ class Workshop:
             raise SystemExit(done.stdout[-4000:] + done.stderr[-4000:])
         return done
 
-    def _fails(self, test, seconds):
+    def _failed(self, test, seconds, said):
+        """Who of the test's program noticed; "" if nobody did. What it says goes to `said`."""
+        with open(said, "wb") as output:
+            # A session of its own: tests have children, and none may outlive its test.
+            process = subprocess.Popen([self._build / "tests" / test[0], *test[1:]], stdout=output,
+                                       stderr=subprocess.STDOUT, env=self._environment,
+                                       start_new_session=True)
         try:
-            return subprocess.run([self._build / "tests" / test[0], *test[1:]], timeout=seconds,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                  check=False).returncode != 0
+            returncode = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            return True
+            returncode = None
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+        if returncode == 0:
+            return ""
+        return told_by(said.read_text(errors="replace"), returncode)
 
 
 def verdict(mutant, caught_by):
-    if caught_by == "NOT COMPILED":
-        return "IS NOT COMPILED", False
+    if caught_by in (NOT_COMPILED, NOT_STARTED):
+        return f"IS {caught_by}", False
     if caught_by:
         return f"caught by {caught_by}", not mutant.reason
     return (f"survives: {mutant.reason}", True) if mutant.reason else ("SURVIVES", False)
@@ -166,17 +212,21 @@ def run(mutants, directory, jobs):
     def one(mutant):
         workshop = free.get()
         try:
-            return mutant, *verdict(mutant, workshop.try_out(mutant))
+            started = time.monotonic()
+            caught_by = workshop.try_out(mutant)
+            return mutant, time.monotonic() - started, *verdict(mutant, caught_by)
         finally:
             free.put(workshop)
 
     good = 0
+    started = time.monotonic()
     width = max(len(mutant.name) for mutant in mutants)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for mutant, sentence, is_good in pool.map(one, mutants):
+        for mutant, seconds, sentence, is_good in pool.map(one, mutants):
             good += is_good
-            print(f"{mutant.name:{width}}  {sentence}", flush=True)
-    print(f"{good} passed, {len(mutants) - good} failed")
+            print(f"{mutant.name:{width}}  {seconds:4.0f} s  {sentence}", flush=True)
+    minutes = (time.monotonic() - started) / 60
+    print(f"{good} passed, {len(mutants) - good} failed, in {minutes:.0f} minutes")
     return good == len(mutants)
 
 
@@ -187,7 +237,7 @@ def main():
     parser.add_argument("names", nargs="*")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--directory", type=pathlib.Path, default=ROOT / "build-mutants")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     mutants = parse(LIST.read_text())
     wrong = list(complaints(mutants, lambda path: (ROOT / path).read_text()))
     for sentence in wrong:

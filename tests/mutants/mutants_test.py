@@ -45,9 +45,21 @@ class MutantsTest(unittest.TestCase):
         one, two = mutants.parse(TEXT)
         self.assertTrue(mutants.verdict(one, "a_test")[1])
         self.assertFalse(mutants.verdict(one, "")[1])
-        self.assertFalse(mutants.verdict(one, "NOT COMPILED")[1])
+        self.assertFalse(mutants.verdict(one, mutants.NOT_COMPILED)[1])
+        self.assertFalse(mutants.verdict(one, mutants.NOT_STARTED)[1])
         self.assertTrue(mutants.verdict(two, "")[1])
         self.assertFalse(mutants.verdict(two, "a_test")[1])
+
+    def test_the_first_test_that_failed_is_named_and_how_one_ended_that_could_not_say(self):
+        begun = "[ RUN      ] A.B1_One\n[       OK ] A.B1_One (0 ms)\n[ RUN      ] A.Two/3\n"
+        self.assertEqual(mutants.told_by(begun + "[  FAILED  ] A.Two/3, where (1 ms)\n"
+                                         "[  FAILED  ] A.Three\n", 1), "A.Two/3")
+        self.assertEqual(mutants.told_by(begun, -6), "A.Two/3 (SIGABRT)")
+        self.assertEqual(mutants.told_by(begun + '{"level":"critical","message":"broken, (R2)"}', -6),
+                         "A.Two/3 (broken, (R2))")
+        self.assertEqual(mutants.told_by(begun, 1), "A.Two/3 (exit code 1)")
+        self.assertEqual(mutants.told_by(begun, None), "A.Two/3 (takes too long)")
+        self.assertEqual(mutants.told_by("no such file\n", 1), mutants.NOT_STARTED)
 
 
 if __name__ == "__main__":
