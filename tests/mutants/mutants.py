@@ -27,7 +27,7 @@ SLOWER = 5
 LEAST_SECONDS = 60
 # What a test does unless the environment says otherwise: enough for each mutant, and not more.
 LESS = {"GTEST_FAIL_FAST": "1", "LOCKSTEP_SIMULATION_SEEDS": "3000",
-        "LOCKSTEP_SIMULATION_SQLITE_SEEDS": "100"}
+        "LOCKSTEP_SIMULATION_SQLITE_SEEDS": "100", "LOCKSTEP_POWER_LOSS_IMAGES": "5000"}
 NOT_COMPILED = "NOT COMPILED"
 NOT_STARTED = "NOT STARTED"
 
