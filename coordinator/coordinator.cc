@@ -1,11 +1,9 @@
 #include "coordinator/coordinator.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
 #include "common/check.h"
-#include "common/failpoint.h"
 #include "common/logging.h"
 #include "coordinator/endings.h"
 
@@ -26,26 +24,6 @@ Config ConfigOf(const Cluster& cluster, const CoordinatorOptions& options) {
   config.round_caps = options.round_caps;
   config.queue_caps = options.queue_caps;
   return config;
-}
-
-StartState StartStateOf(Term term, RecoveredState recovered, uint64_t random_seed) {
-  StartState start;
-  start.term = term;
-  for (const RoundId durable : recovered.durable_rounds) {
-    // A decision is forgotten only when it is durable everywhere, so this is where those end that
-    // the log does not have any more.
-    start.participants.push_back({.durable = durable, .last_kept = durable});
-  }
-  for (const KeptDecision& decision : recovered.open) {
-    for (const KeptBranches& kept : decision.kept) {
-      RoundId& last = start.participants[kept.participant].last_kept;
-      last = std::max(last, decision.round);
-    }
-  }
-  start.kept = std::move(recovered.open);
-  start.clock_floor = recovered.clock_floor;
-  start.random_seed = random_seed;
-  return start;
 }
 
 }  // namespace
@@ -77,34 +55,18 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Make(const Cluster* cl
                                                                ParticipantLinks links,
                                                                std::unique_ptr<DecisionLog> log,
                                                                CoordinatorOptions options) {
-  // In this order (R1, R16): a record that an older term could still add would be missed.
-  absl::StatusOr<Term> term = log->NewTerm();
-  if (!term.ok()) return term.status();
-  Failpoint("term_synced");
-  absl::StatusOr<RecoveredState> recovered = log->Recover();
-  if (!recovered.ok()) return recovered.status();
-  Failpoint("log_is_read");
-  Log(LogLevel::kInfo, "the decision log is read",
-      {{"term", *term},
-       {"log_id", log->log_id()},
-       {"open_decisions", recovered->open.size()},
-       {"request_ids", recovered->requests.size()}});
-  Earlier earlier{std::move(recovered->boot_ids), std::move(recovered->requests)};
-  if (earlier.boot_ids.size() != *term) {
-    return absl::DataLossError("the decision log lacks a term's run");
-  }
-  StartState start = StartStateOf(*term, *std::move(recovered), options.random_seed);
+  absl::StatusOr<TermStart> start = StartTerm(log.get(), options.random_seed);
+  if (!start.ok()) return start.status();
   return std::unique_ptr<Coordinator>(new Coordinator(cluster, clock, std::move(links),
-                                                      std::move(log), options, std::move(start),
-                                                      std::move(earlier)));
+                                                      std::move(log), options, *std::move(start)));
 }
 
 Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, ParticipantLinks links,
                          std::unique_ptr<DecisionLog> log, const CoordinatorOptions& options,
-                         StartState start, Earlier earlier)
+                         TermStart start)
     : cluster_(cluster),
       clock_(clock),
-      term_(start.term),
+      term_(start.state.term),
       start_time_(clock->WallNow()),
       log_id_(log->log_id()),
       links_(std::move(links)),
@@ -120,17 +82,17 @@ Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, Participant
   outside.on_fatal = [this](const Fatal& fatal) { End(fatal); };
   EngineOptions engine_options;
   engine_options.log_id = log->log_id();
-  engine_options.boot_id = earlier.boot_ids.back();
-  earlier.boot_ids.pop_back();
-  engine_options.earlier_boot_ids = std::move(earlier.boot_ids);
+  engine_options.boot_id = start.boot_ids.back();
+  start.boot_ids.pop_back();
+  engine_options.earlier_boot_ids = std::move(start.boot_ids);
   engine_options.slow_transaction = options.slow_transaction;
   engine_options.max_result_bytes = options.max_result_bytes;
   engine_options.max_kept_answer_bytes = options.log.most_answer_bytes;
   engine_options.least_free_bytes = options.least_free_bytes;
   engine_options.requests = options.requests;
   engine_ = std::make_unique<Engine>(std::move(outside), std::move(engine_options),
-                                     ConfigOf(*cluster_, options), std::move(start),
-                                     std::move(earlier.requests));
+                                     ConfigOf(*cluster_, options), std::move(start.state),
+                                     std::move(start.requests));
   actor_ = std::make_unique<Actor<Message>>(
       "coordinator", options.mailbox_capacity, kReservedPlaces,
       [this](std::vector<Message>& batch) { engine_->Handle(batch); }, kTickInterval,

@@ -17,6 +17,7 @@
 #include "coordinator/decision_log.h"
 #include "coordinator/decision_log_thread.h"
 #include "coordinator/engine.h"
+#include "coordinator/start_term.h"
 
 namespace lockstep::coordinator {
 
@@ -90,15 +91,9 @@ class Coordinator {
 
  private:
   class Sink;
-  // What the log has of earlier terms for the engine, beside the protocol's StartState.
-  struct Earlier {
-    std::vector<uint64_t> boot_ids;
-    RequestIndex requests;
-  };
 
   Coordinator(const Cluster* cluster, const Clock* clock, ParticipantLinks links,
-              std::unique_ptr<DecisionLog> log, const CoordinatorOptions& options, StartState start,
-              Earlier earlier);
+              std::unique_ptr<DecisionLog> log, const CoordinatorOptions& options, TermStart start);
   Error WhyRefused() const;
   void Post(Message message);
   void OnIdle();
