@@ -13,7 +13,7 @@ namespace lockstep::model {
 
 using coordinator::Effect;
 using coordinator::Event;
-using simulation::SimLog;
+using simulation::LogModel;
 
 namespace {
 
@@ -64,7 +64,7 @@ const simulation::ParticipantList& Runs::ParticipantsOf(uint32_t transaction) co
   return participants_[std::min<size_t>(transaction, handles_.size())];
 }
 
-Id Runs::InternLog(const SimLog& log) {
+Id Runs::InternLog(const LogModel& log) {
   Words words;
   log.AppendState(&words);
   return logs_.Intern(words, log);
@@ -87,12 +87,12 @@ Id Runs::InternRun(const Run& run) {
   return runs_.Intern(words, run);
 }
 
-Id Runs::FirstLog() { return InternLog(SimLog(config_.participants.size(), log_options_)); }
+Id Runs::FirstLog() { return InternLog(LogModel(config_.participants.size(), log_options_)); }
 
 RunStep Runs::Start(Id* log) {
   const auto [place, is_new] = started_.try_emplace(*log);
   if (is_new) {
-    SimLog next = logs_.at(*log);
+    LogModel next = logs_.at(*log);
     const uint64_t boot_id = next.runs().size() + 1;
     const coordinator::StartState start = next.Open(boot_id, /*random_seed=*/0);
     Run run{boot_id,
@@ -224,7 +224,7 @@ bool Runs::WriteFirst(Id run, Id* log, Id* deeds) {
   const auto [place, is_new] = written_.try_emplace(uint64_t{run} << 32 | *log);
   Started& written = place->second;
   if (is_new) {
-    SimLog next = logs_.at(*log);
+    LogModel next = logs_.at(*log);
     const coordinator::LogDecision& record = at(run).writes.front();
     if (next.Write(at(run).term, record, {})) {
       written.log = InternLog(next);
@@ -238,7 +238,7 @@ bool Runs::WriteFirst(Id run, Id* log, Id* deeds) {
 }
 
 bool Runs::WriteHousekeeping(Id run, Id* log) {
-  SimLog next = logs_.at(*log);
+  LogModel next = logs_.at(*log);
   const Term term = at(run).term;
   for (const Effect& effect : at(run).housekeeping) {
     bool written = true;
@@ -254,7 +254,7 @@ bool Runs::WriteHousekeeping(Id run, Id* log) {
 }
 
 bool Runs::MaySupersede(Id run, Id log) const {
-  SimLog marked = logs_.at(log);
+  LogModel marked = logs_.at(log);
   return !marked.MarkSuperseded(at(run).term);
 }
 

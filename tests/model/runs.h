@@ -11,7 +11,7 @@
 #include "tests/model/message.h"
 #include "tests/model/setup.h"
 #include "tests/model/truths.h"
-#include "tests/simulation/sim_log.h"
+#include "tests/simulation/log_model.h"
 
 namespace lockstep::model {
 
@@ -59,7 +59,7 @@ class Runs {
   RunStep Step(Id run, Trigger trigger, uint32_t argument);
 
   const Run& at(Id id) const { return runs_.at(id); }
-  const simulation::SimLog& log(Id id) const { return logs_.at(id); }
+  const simulation::LogModel& log(Id id) const { return logs_.at(id); }
   const std::vector<Id>& sends(Id id) const { return sends_.at(id); }
   size_t size() const { return runs_.size(); }
 
@@ -84,7 +84,7 @@ class Runs {
   std::vector<coordinator::Event> EventsOf(Run* run, Trigger trigger, uint32_t argument,
                                            Deeds* deeds) const;
   Id InternRun(const Run& run);
-  Id InternLog(const simulation::SimLog& log);
+  Id InternLog(const simulation::LogModel& log);
   Id InternSends(std::vector<Id> sends);
 
   coordinator::Config config_;
@@ -95,7 +95,7 @@ class Runs {
   std::vector<simulation::TransactionHandle> handles_;
   std::vector<simulation::ParticipantList> participants_;
   Interner<Run> runs_;
-  Interner<simulation::SimLog> logs_;
+  Interner<simulation::LogModel> logs_;
   Interner<std::vector<Id>> sends_;
   absl::flat_hash_map<Id, Started> started_;
   absl::flat_hash_map<uint64_t, RunStep> steps_;

@@ -53,6 +53,7 @@ Options DrawOptions(uint64_t seed) {
   options.reorder = static_cast<double>(random.Below(3)) / 2;
   options.idle_sync = random.Chance(0.5) ? 0.02 : 0.002;
   options.delay = random.Chance(0.5) ? 0.2 : 0.6;
+  options.answer_bytes = random.Chance(0.1) ? size_t{200} << 10 : 0;
   return options;
 }
 

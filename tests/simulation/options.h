@@ -2,7 +2,9 @@
 #ifndef LOCKSTEP_TESTS_SIMULATION_OPTIONS_H_
 #define LOCKSTEP_TESTS_SIMULATION_OPTIONS_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "coordinator/protocol/config.h"
@@ -58,7 +60,9 @@ struct Options {
 
   // Chances per decision write.
   double write_fails = 0;  // half of those are written all the same
-  double mark_fails = 0;   // a superseded coordinator is killed before its log says so
+  // Beside what is in an answer to a request_id. Many bytes lead to checkpoints.
+  size_t answer_bytes = 0;
+  double mark_fails = 0;  // a superseded coordinator is killed before its log says so
 
   // Chances per branch or transaction.
   double vote_defer = 0.02;
@@ -75,6 +79,7 @@ struct Options {
   bool term_is_not_durable = false;        // R1, at the participants
   bool log_forgets_term = false;           // R1, at the coordinators
   bool tombstone_is_not_durable = false;   // R3
+  std::string log_loses_syncs_of;          // files whose name ends so, at Level::kSqlite
   bool log_forgets_requests = false;       // R18
   bool answers_are_written_apart = false;  // R18
   bool attempts_are_ignored = false;       // R19

@@ -150,7 +150,7 @@ void Scenario::RunCoordinators() {
     for (size_t i = 0; i < world_->coordinators_.size(); ++i) {
       World::Coordinator& coordinator = *world_->coordinators_[i];
       if (!coordinator.alive) continue;
-      if (!coordinator.writes.empty() || !coordinator.housekeeping.empty()) {
+      if (!coordinator.waiting.empty()) {
         world_->RunLog(i);
         any = true;
       }
@@ -164,11 +164,11 @@ void Scenario::RunCoordinators() {
 void Scenario::WriteAndFail(size_t index) {
   World::Coordinator& coordinator = *world_->coordinators_[index];
   world_->RunCoordinator(index);
-  if (coordinator.writes.size() != 1) return Fail("it has no decision to write");
-  const World::DecisionWrite write = std::move(coordinator.writes.front());
-  coordinator.writes.clear();
-  world_->WriteDecision(&coordinator, write, /*is_last=*/true);
-  coordinator.inbox.emplace_back(coordinator::DecisionFailed{write.record.round, "as told to"});
+  const LogWrite write = std::exchange(coordinator.waiting, {});
+  if (write.decisions.size() != 1) return Fail("it has no decision to write");
+  coordinator.log->Write(coordinator.term, write);
+  coordinator.inbox.emplace_back(
+      coordinator::DecisionFailed{write.decisions[0].record.round, "as told to"});
 }
 
 void Scenario::Submit(const Words& words) {
@@ -180,7 +180,7 @@ void Scenario::Try(const Words& words) {
   SimTry its;
   its.its.id = words[2];
   its.its.attempt = static_cast<uint32_t>(NumberOf(words[3]));
-  its.its.keep_until = absl::InfiniteFuture();
+  its.its.keep_until = world_->right_time() + absl::Hours(1);
   its.transaction = world_->NewTransaction(DatabasesIn(words, 4));
   its.participants = world_->ParticipantsOf(its.transaction);
   world_->truth_.Tried(its);

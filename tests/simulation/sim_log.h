@@ -2,8 +2,9 @@
 #ifndef LOCKSTEP_TESTS_SIMULATION_SIM_LOG_H_
 #define LOCKSTEP_TESTS_SIMULATION_SIM_LOG_H_
 
-#include <algorithm>
-#include <map>
+#include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,120 +12,69 @@
 
 #include "coordinator/protocol/config.h"
 #include "coordinator/protocol/effect.h"
+#include "coordinator/start_term.h"
 #include "tests/simulation/model.h"
 #include "tests/simulation/options.h"
 
 namespace lockstep::simulation {
 
-// Outlives its coordinators; may be copied, as a file. Every write is durable when it returns; one
-// by a coordinator of an older term than the log's is refused.
+// A decision, and the tries that it commits (rule R18).
+struct DecisionWrite {
+  coordinator::LogDecision record;
+  std::vector<SimTry> tries;
+};
+
+// What is written together.
+struct LogWrite {
+  std::vector<DecisionWrite> decisions;
+  std::vector<RoundId> forget;
+  std::vector<std::pair<ParticipantIndex, RoundId>> durable_rounds;
+
+  bool has_housekeeping() const { return !forget.empty() || !durable_rounds.empty(); }
+  bool empty() const { return decisions.empty() && !has_housekeeping(); }
+};
+
+// The round that committed a request_id, and as which transaction.
+using CommittedTry = std::pair<RoundId, TransactionHandle>;
+
+// Outlives its coordinators, of which the one that started last has it. To another it is as a disk
+// that was taken away: what that one writes is refused.
 class SimLog {
  public:
-  SimLog(size_t participants, const Options& options)
-      : known_(participants),
-        forgets_term_(options.log_forgets_term),
-        forgets_requests_(options.log_forgets_requests) {}
+  struct Observer {
+    // It is durable; once for each.
+    std::function<void(const coordinator::LogDecision&)> on_decided;
+    std::function<void(const std::string&)> on_violation;
+    std::function<coordinator::Now()> now;
+  };
 
-  // A coordinator starts: a new term, then all that is there. Requires !superseded().
-  coordinator::StartState Open(uint64_t boot_id, uint64_t random_seed) {
-    coordinator::StartState start;
-    runs_.push_back(boot_id);
-    start.term = term_ + 1;
-    if (!forgets_term_) term_ = start.term;
-    start.participants = known_;
-    for (const auto& [round, record] : records_) start.kept.push_back({round, record.kept});
-    start.clock_floor = clock_floor_;
-    start.random_seed = random_seed;
-    return start;
-  }
+  virtual ~SimLog() = default;
 
-  // One write: the decision, and the tries that it commits (rule R18).
-  bool Write(Term term, const coordinator::LogDecision& record, const std::vector<SimTry>& tries) {
-    if (term < term_) return false;
-    records_[record.round] = record;
-    if (!tries.empty()) answers_[record.round] = tries;
-    for (const coordinator::KeptBranches& kept : record.kept) {
-      RoundId& last = known_[kept.participant].last_kept;
-      last = std::max(last, record.round);
-    }
-    clock_floor_ = std::max(clock_floor_, record.latest_clock);
-    return true;
-  }
+  // A coordinator starts. Nothing if it does not get through. Requires !superseded().
+  virtual std::optional<coordinator::TermStart> Open() = 0;
+  // False: that coordinator's process has to end; whether any of it is there is open (R13).
+  virtual bool Write(Term term, const LogWrite& write) = 0;
+  // What becomes of old answers, outcomes and files. False as above.
+  virtual bool Tidy(Term term, std::vector<coordinator::ForgottenAnswers>* forgotten) = 0;
+  // False as above.
+  virtual bool FindAnswer(Term term, const coordinator::RequestTry& its,
+                          const coordinator::Rounds& rounds,
+                          std::optional<CommittedTry>* found) = 0;
+  virtual void MarkSuperseded(Term term) = 0;
+  // The coordinator's process ends; some of what waited to be written may get there.
+  virtual void End(Term term, const LogWrite& waiting) = 0;
 
-  // What a term reads of the committed request_ids when it starts.
-  coordinator::RequestIndex Requests() const {
-    coordinator::RequestIndex index;
-    if (forgets_requests_) return index;
-    for (const auto& [round, tries] : answers_) {
-      for (const SimTry& committed : tries) index.Add(committed.its.key, round);
-    }
-    return index;
-  }
-  // The round that committed the id, and as which transaction.
-  std::optional<std::pair<RoundId, TransactionHandle>> FindAnswer(
-      const std::string& id, const coordinator::Rounds& rounds) const {
-    for (const RoundId round : rounds) {
-      const auto tries = answers_.find(round);
-      if (tries == answers_.end()) continue;
-      for (const SimTry& committed : tries->second) {
-        if (committed.its.id == id) return std::pair(round, committed.transaction);
-      }
-    }
-    return std::nullopt;
-  }
+  // As a file is copied. The copy goes on alone, but with the same options, chance and observer.
+  virtual std::unique_ptr<SimLog> Copy() const = 0;
 
-  bool Forget(Term term, RoundId round) {
-    if (term < term_) return false;
-    records_.erase(round);
-    return true;
-  }
-  bool RecordDurable(Term term, ParticipantIndex participant, RoundId durable) {
-    if (term < term_) return false;
-    known_[participant].durable = durable;
-    return true;
-  }
-
-  bool MarkSuperseded(Term term) {
-    if (term < term_) return false;
-    superseded_ = true;
-    return true;
-  }
-
-  bool superseded() const { return superseded_; }
-  const std::vector<uint64_t>& runs() const { return runs_; }  // by term, from 1
-  size_t size() const { return records_.size(); }
-
-  // Appends what a start finds, as words; but for request_ids and clocks.
-  void AppendState(std::vector<uint64_t>* words) const {
-    words->push_back(term_);
-    words->push_back(runs_.size());
-    words->insert(words->end(), runs_.begin(), runs_.end());
-    words->push_back(superseded_ ? 1 : 0);
-    for (const coordinator::KnownParticipant& known : known_) {
-      words->push_back(static_cast<uint64_t>(known.durable.value()));
-      words->push_back(static_cast<uint64_t>(known.last_kept.value()));
-    }
-    for (const auto& [round, record] : records_) {
-      words->push_back(static_cast<uint64_t>(round.value()));
-      words->push_back(record.kept.size());
-      for (const coordinator::KeptBranches& kept : record.kept) {
-        words->push_back(uint64_t{kept.participant} << 32 | kept.cut);
-      }
-    }
-  }
-
- private:
-  Term term_ = 0;
-  std::vector<uint64_t> runs_;
-  bool superseded_ = false;
-  std::map<RoundId, coordinator::LogDecision> records_;
-  std::map<RoundId, std::vector<SimTry>> answers_;  // kept when the records are forgotten
-  std::vector<coordinator::KnownParticipant> known_;
-  // Rules that are switched off.
-  const bool forgets_term_;
-  const bool forgets_requests_;
-  absl::Time clock_floor_ = absl::UnixEpoch();
+  virtual bool superseded() const = 0;
+  virtual const std::vector<uint64_t>& runs() const = 0;  // by term, from 1
+  virtual size_t open_decisions() const = 0;
 };
+
+// By options.level; `options` and `random` outlive it.
+std::unique_ptr<SimLog> MakeLog(const coordinator::Config& config, const Options* options,
+                                Random* random, SimLog::Observer observer);
 
 }  // namespace lockstep::simulation
 

@@ -25,7 +25,6 @@ World::World(Options options, uint64_t seed)
     : options_(std::move(options)),
       random_(seed),
       truth_(DatabasesOf(options_), options_.level == Level::kModel),
-      log_(DatabasesOf(options_).size(), options_),
       clients_(static_cast<size_t>(options_.clients)),
       busy_until_(DatabasesOf(options_).size()) {
   config_.broken = options_.broken;
@@ -38,6 +37,7 @@ World::World(Options options, uint64_t seed)
     participants_.push_back(MakeParticipant(p, database, &options_, &random_, MakeObserver()));
     participants_.back()->Start();
   }
+  log_ = MakeLog(config_, &options_, &random_, MakeLogObserver());
 }
 
 SimParticipant::Observer World::MakeObserver() {
@@ -53,6 +53,14 @@ SimParticipant::Observer World::MakeObserver() {
   };
   observer.on_violation = [this](const std::string& what) { truth_.Violate(what); };
   observer.now = [this] { return now(); };
+  return observer;
+}
+
+SimLog::Observer World::MakeLogObserver() {
+  SimLog::Observer observer;
+  observer.on_decided = [this](const coordinator::LogDecision& record) { truth_.Decided(record); };
+  observer.on_violation = [this](const std::string& what) { truth_.Violate(what); };
+  observer.now = [this] { return coordinator::Now{now_, right_time()}; };
   return observer;
 }
 
@@ -202,11 +210,11 @@ std::string World::Unrest() {
     }
     if (view.queue_length + view.rounds_in_flight > 0) return "a coordinator is at work";
     if (view.undelivered_decisions > 0) return "a decision is kept";
-    if (!coordinator->inbox.empty() || !coordinator->housekeeping.empty()) return "work is waiting";
+    if (!coordinator->inbox.empty() || !coordinator->waiting.empty()) return "work is waiting";
   }
   if (alive != 1) return absl::StrCat(alive, " coordinators are alive");
-  if (log_.size() > 0) return "the log is not empty";
-  if (log_.superseded()) return "the newest log was taken for an older copy";
+  if (log_->open_decisions() > 0) return "the log is not empty";
+  if (log_->superseded()) return "the newest log was taken for an older copy";
   return "";
 }
 

@@ -53,19 +53,15 @@ class World {
     absl::Duration fails_at;
     coordinator::CallFailure failure = coordinator::CallFailure::kTimeout;
   };
-  struct DecisionWrite {
-    coordinator::LogDecision record;
-    std::vector<SimTry> tries;
-  };
   struct Coordinator {
-    Coordinator(const coordinator::Config& config, const coordinator::StartState& start,
+    Coordinator(const coordinator::Config& config, const coordinator::TermStart& start,
                 SimLog* its_log)
-        : term(start.term),
+        : term(start.state.term),
           log(its_log),
-          runs(its_log->runs()),
-          protocol(config, start),
-          invariants(config, start),
-          requests(its_log->Requests()) {}
+          runs(start.boot_ids),
+          protocol(config, start.state),
+          invariants(config, start.state),
+          requests(start.requests) {}
     const Term term;
     SimLog* const log;
     const std::vector<uint64_t> runs;
@@ -74,8 +70,8 @@ class World {
     coordinator::Protocol protocol;
     coordinator::Invariants invariants;
     std::vector<coordinator::Event> inbox;
-    std::vector<DecisionWrite> writes;
-    std::vector<coordinator::Effect> housekeeping;  // ForgetDecision, RecordDurable
+    LogWrite waiting;               // to be written
+    absl::Duration log_busy_until;  // its disk is slow
     std::map<CallId, Call> calls;
     absl::Duration next_tick;
     coordinator::RequestTable requests;
@@ -95,6 +91,7 @@ class World {
 
   // world.cc: the run.
   SimParticipant::Observer MakeObserver();
+  SimLog::Observer MakeLogObserver();
   void Step();
   void Break();
   void ComeToRest();
@@ -117,17 +114,19 @@ class World {
   void Answered(Coordinator* coordinator, const Call& call, const Answer& answer);
 
   // world_coordinator.cc
-  void StartCoordinator() { StartCoordinator(&log_); }
+  void StartCoordinator() { StartCoordinator(log_.get()); }
   void StartCoordinator(SimLog* log);
   void EndCoordinator(size_t index);
   void Die(size_t index, const coordinator::Fatal& fatal);
-  bool IsOnCopy(const Coordinator& coordinator) const { return coordinator.log != &log_; }
+  bool IsOnCopy(const Coordinator& coordinator) const { return coordinator.log != log_.get(); }
   void EndThoseOnCopy();
   // Some starts on the copy, most of them in the dark.
   void StartOnCopy();
   bool AllHaveLeftCopyBehind() const;
   void RunCoordinator(size_t index);
   void RunLog(size_t index);
+  void WriteLog(size_t index);
+  void TidyLog(size_t index);
   void CarryOut(size_t index, std::vector<coordinator::Effect> effects);
   void Send(size_t index, Request request, absl::Duration timeout);
   void RunClient(size_t client);
@@ -137,7 +136,6 @@ class World {
   uint64_t DrawDatabases();
   ParticipantList ParticipantsOf(TransactionHandle transaction) const;
   void Submit(size_t index, TransactionHandle transaction, const ParticipantList& participants);
-  bool WriteDecision(Coordinator* coordinator, const DecisionWrite& write, bool is_last);
   void SubmitToAll();
   void SendRead(size_t client, DatabaseIndex database);
   void EndClient(const coordinator::Complete& complete);
@@ -152,6 +150,8 @@ class World {
   std::vector<SimTry> TriesOf(const Coordinator& coordinator,
                               const coordinator::LogDecision& record) const;
 
+  // As the clocks tell it that say how long a request_id lasts: those are right.
+  absl::Time right_time() const { return absl::FromUnixSeconds(1700000000) + now_; }
   coordinator::Now now() const { return {now_, absl::FromUnixSeconds(1700000000) + now_ + skew_}; }
   // As its own clocks tell it.
   coordinator::Now NowOf(const Coordinator& coordinator) const;
@@ -164,7 +164,7 @@ class World {
   Truth truth_;
   History history_;
   coordinator::Config config_;
-  SimLog log_;
+  std::unique_ptr<SimLog> log_;
   std::unique_ptr<SimLog> copy_;
   std::vector<uint64_t> copied_runs_;  // those that the copy had when it was made
   std::vector<std::unique_ptr<SimParticipant>> participants_;

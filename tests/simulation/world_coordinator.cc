@@ -14,14 +14,16 @@ namespace {
 
 constexpr absl::Duration kCallTimeout = absl::Seconds(1);
 constexpr absl::Duration kReadTimeout = absl::Milliseconds(500);
+// Chance per turn of a log's thread that has nothing to write.
+constexpr double kLogTidies = 0.02;
 
 }  // namespace
 
 void World::StartCoordinator(SimLog* log) {
-  const uint64_t boot_id = random_.Next();
-  const coordinator::StartState start = log->Open(boot_id, random_.Next());
-  coordinators_.push_back(std::make_unique<Coordinator>(config_, start, log));
-  Trace("start of coordinator ", coordinators_.size() - 1, " with term ", start.term,
+  const std::optional<coordinator::TermStart> start = log->Open();
+  if (!start) return Trace("start of a coordinator in vain");
+  coordinators_.push_back(std::make_unique<Coordinator>(config_, *start, log));
+  Trace("start of coordinator ", coordinators_.size() - 1, " with term ", start->state.term,
         IsOnCopy(*coordinators_.back()) ? " on an old copy" : "");
   if (random_.Chance(options_.clock_drift)) {
     coordinators_.back()->pace = 0.9 + 0.2 * static_cast<double>(random_.Below(100)) / 100;
@@ -36,10 +38,7 @@ void World::EndCoordinator(size_t index) {
   Coordinator& coordinator = *coordinators_[index];
   Trace("end of coordinator ", index);
   coordinator.alive = false;
-  // What was on its way to the disk may get there.
-  for (const DecisionWrite& write : coordinator.writes) {
-    if (random_.Chance(0.5)) WriteDecision(&coordinator, write, /*is_last=*/true);
-  }
+  coordinator.log->End(coordinator.term, coordinator.waiting);
   for (Client& client : clients_) {
     if (client.busy && client.coordinator == index) client.busy = false;
   }
@@ -50,7 +49,7 @@ void World::Die(size_t index, const coordinator::Fatal& fatal) {
   if (fatal.superseded && !random_.Chance(options_.mark_fails)) {
     coordinator.log->MarkSuperseded(coordinator.term);
   }
-  if (log_.superseded()) truth_.Violate("the newest log was taken for an older copy (R22)");
+  if (log_->superseded()) truth_.Violate("the newest log was taken for an older copy (R22)");
   EndCoordinator(index);
 }
 
@@ -73,8 +72,8 @@ bool World::AllHaveLeftCopyBehind() const {
 
 void World::StartOnCopy() {
   if (copy_ == nullptr) {
-    copy_ = std::make_unique<SimLog>(log_);
-    copied_runs_ = log_.runs();
+    copy_ = log_->Copy();
+    copied_runs_ = log_->runs();
     Trace("the log is copied");
     return;
   }
@@ -117,7 +116,7 @@ void World::CarryOut(size_t index, std::vector<Effect> effects) {
       Send(index, std::move(request), prepare->vote_deadline - NowOf(coordinator).monotonic);
     } else if (auto* record = std::get_if<coordinator::LogDecision>(&effect)) {
       std::vector<SimTry> tries = TriesOf(coordinator, *record);
-      coordinator.writes.push_back({std::move(*record), std::move(tries)});
+      coordinator.waiting.decisions.push_back({std::move(*record), std::move(tries)});
     } else if (auto* commit = std::get_if<coordinator::SendCommit>(&effect)) {
       request.kind = Request::Kind::kCommit;
       request.participant = commit->participant;
@@ -147,9 +146,10 @@ void World::CarryOut(size_t index, std::vector<Effect> effects) {
       truth_.Violate("alarm: " + alarm->reason);
     } else if (const auto* fatal = std::get_if<coordinator::Fatal>(&effect)) {
       return Die(index, *fatal);
-    } else if (std::holds_alternative<coordinator::ForgetDecision>(effect) ||
-               std::holds_alternative<coordinator::RecordDurable>(effect)) {
-      coordinator.housekeeping.push_back(std::move(effect));
+    } else if (const auto* forget = std::get_if<coordinator::ForgetDecision>(&effect)) {
+      coordinator.waiting.forget.push_back(forget->round);
+    } else if (const auto* durable = std::get_if<coordinator::RecordDurable>(&effect)) {
+      coordinator.waiting.durable_rounds.emplace_back(durable->participant, durable->durable);
     }
   }
 }
@@ -169,40 +169,49 @@ void World::Send(size_t index, Request request, absl::Duration timeout) {
   network_.emplace_back(std::move(request));
 }
 
-// `is_last`: the coordinator ends with it, or because of it.
-bool World::WriteDecision(Coordinator* coordinator, const DecisionWrite& write, bool is_last) {
-  const bool apart = options_.answers_are_written_apart && is_last;
-  const bool written = coordinator->log->Write(coordinator->term, write.record,
-                                               apart ? std::vector<SimTry>() : write.tries);
-  if (written) truth_.Decided(write.record);
-  return written;
-}
-
-// One batch of the log's thread.
+// One turn of the log's thread.
 void World::RunLog(size_t index) {
   Coordinator& coordinator = *coordinators_[index];
-  for (const DecisionWrite& write : std::exchange(coordinator.writes, {})) {
-    const bool fails = random_.Chance(options_.write_fails);
-    const bool arrives = !fails || random_.Chance(0.5);
-    const bool written = arrives && WriteDecision(&coordinator, write, /*is_last=*/fails);
+  if (coordinator.log_busy_until > now_) return;
+  if (random_.Chance(options_.slow_disk)) {
+    coordinator.log_busy_until = now_ + absl::Milliseconds(random_.Below(300));
+  }
+  if (!coordinator.waiting.empty()) {
+    WriteLog(index);
+  } else if (random_.Chance(kLogTidies)) {
+    TidyLog(index);
+  }
+}
+
+// All decisions that wait are one batch; the rest rides along, or waits until none does.
+void World::WriteLog(size_t index) {
+  Coordinator& coordinator = *coordinators_[index];
+  LogWrite batch = std::exchange(coordinator.waiting, {});
+  if (!batch.decisions.empty() && random_.Chance(0.5)) {
+    std::swap(batch.forget, coordinator.waiting.forget);
+    std::swap(batch.durable_rounds, coordinator.waiting.durable_rounds);
+  }
+  const bool written = coordinator.log->Write(coordinator.term, batch);
+  if (!written) Trace("c", index, " write fails");
+  if (!written && batch.decisions.empty()) return EndCoordinator(index);
+  for (const DecisionWrite& write : batch.decisions) {
     const RoundId round = write.record.round;
-    if (fails || !written) {
-      Trace("c", index, " write fails, written: ", written);
-      coordinator.inbox.emplace_back(coordinator::DecisionFailed{round, "as told to"});
-    } else {
+    if (written) {
       coordinator.inbox.emplace_back(coordinator::DecisionDurable{round});
+    } else {
+      coordinator.inbox.emplace_back(coordinator::DecisionFailed{round, "as told to"});
     }
   }
-  for (const Effect& effect : std::exchange(coordinator.housekeeping, {})) {
-    bool written = true;
-    if (const auto* forget = std::get_if<coordinator::ForgetDecision>(&effect)) {
-      written = coordinator.log->Forget(coordinator.term, forget->round);
-    } else if (const auto* durable = std::get_if<coordinator::RecordDurable>(&effect)) {
-      written =
-          coordinator.log->RecordDurable(coordinator.term, durable->participant, durable->durable);
-    }
-    if (!written) return EndCoordinator(index);
+}
+
+void World::TidyLog(size_t index) {
+  Coordinator& coordinator = *coordinators_[index];
+  std::vector<coordinator::ForgottenAnswers> forgotten;
+  if (!coordinator.log->Tidy(coordinator.term, &forgotten)) return EndCoordinator(index);
+  for (const coordinator::ForgottenAnswers& answers : forgotten) {
+    coordinator.requests.Forget(answers.round, answers.keys);
   }
+  coordinator.requests.Expire(right_time());
 }
 
 void World::RunClient(size_t client) {

@@ -9,6 +9,13 @@ namespace lockstep::simulation {
 
 using coordinator::RequestTable;
 
+namespace {
+
+// It is sent again, and its answer is kept, for so long.
+constexpr absl::Duration kRequestLifetime = absl::Seconds(2);
+
+}  // namespace
+
 // Sends it to the newest coordinator, with a higher attempt each time, until it is committed: one
 // that a later one has followed cannot have the log any more (R20). A try that is given up waits in
 // the network, and dies with the coordinator that it was sent to.
@@ -18,13 +25,15 @@ void World::TryRequest(size_t client) {
   for (size_t i = 0; i < coordinators_.size(); ++i) {
     if (!IsOnCopy(*coordinators_[i])) newest = i;
   }
-  if (!coordinators_[newest]->alive) return;
+  if (coordinators_.empty() || !coordinators_[newest]->alive) return;
+  if (its.request && its.request->its.expires <= right_time()) its.request.reset();
   if (!its.request) {
     its.request.emplace();
     its.request->its.id = absl::StrCat("c", client, "-", next_transaction_);
     its.request->its.key = random_.Below(1000);  // some ids share one
     its.request->its.body.low = next_transaction_;
-    its.request->its.keep_until = absl::InfiniteFuture();
+    its.request->its.expires = right_time() + kRequestLifetime;
+    its.request->its.keep_until = its.request->its.expires;
     its.request->transaction = NewTransaction(DrawDatabases());
   }
   ++its.request->its.attempt;
@@ -51,6 +60,7 @@ void World::DeliverLateTry() {
 
 void World::Admit(size_t index, const SimTry& its) {
   Coordinator& coordinator = *coordinators_[index];
+  if (its.its.expires <= right_time()) return;  // nobody waits for it
   SimTry taken = its;
   if (options_.attempts_are_ignored) taken.its.attempt = 0;
   const RequestTable::Admission admission =
@@ -62,7 +72,10 @@ void World::Admit(size_t index, const SimTry& its) {
     case RequestTable::Verdict::kRun:
       return RunTry(index, taken);
     case RequestTable::Verdict::kLookUp: {
-      const auto answer = coordinator.log->FindAnswer(its.its.id, admission.rounds);
+      std::optional<CommittedTry> answer;
+      if (!coordinator.log->FindAnswer(coordinator.term, taken.its, admission.rounds, &answer)) {
+        return EndCoordinator(index);
+      }
       if (!answer) return RunTry(index, taken);
       for (const TransactionHandle joined : coordinator.requests.End(taken.its, answer->first)) {
         Tell(joined, answer->second);

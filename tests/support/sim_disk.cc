@@ -41,6 +41,7 @@ struct SimDisk::Vfs {
   bool failed = false;
   int64_t temporary_files = 0;
   int open_files = 0;
+  std::optional<std::string> loses_syncs_of;
 
   // Whether this operation is one that fails.
   bool Fails(DiskFault::Operation operation) {
@@ -91,6 +92,7 @@ struct OpenFile {
   sqlite3_file head;
   Vfs* disk;
   SimDisk::File* file;
+  bool loses_syncs;
 };
 
 OpenFile* Self(sqlite3_file* file) { return reinterpret_cast<OpenFile*>(file); }
@@ -155,6 +157,7 @@ int Sync(sqlite3_file* file, int) {
   Vfs* disk = Self(file)->disk;
   disk->BeforeChange();
   if (disk->Fails(DiskFault::Operation::kSync)) return SQLITE_IOERR_FSYNC;
+  if (Self(file)->loses_syncs) return SQLITE_OK;
   SimDisk::File* target = Self(file)->file;
   target->older.clear();
   target->older_sizes.clear();
@@ -207,7 +210,11 @@ int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int*
     if ((flags & SQLITE_OPEN_CREATE) == 0) return SQLITE_CANTOPEN;
     found = disk->files.insert_or_assign(key, SimDisk::File{}).first;
   }
-  *Self(file) = OpenFile{.head = {.pMethods = &kFileMethods}, .disk = disk, .file = &found->second};
+  *Self(file) =
+      OpenFile{.head = {.pMethods = &kFileMethods},
+               .disk = disk,
+               .file = &found->second,
+               .loses_syncs = disk->loses_syncs_of && key.ends_with(*disk->loses_syncs_of)};
   ++disk->open_files;
   if (out_flags != nullptr) *out_flags = flags;
   return SQLITE_OK;
@@ -348,6 +355,7 @@ void SimDisk::Damage(const std::string& name, int64_t from, int64_t to) {
   LOCKSTEP_CHECK(to <= static_cast<int64_t>(content.size()), "nothing is there to be damaged");
   std::fill(content.begin() + from, content.begin() + to, '\xa5');
 }
+void SimDisk::LoseSyncsOf(const std::string& name_end) { vfs_->loses_syncs_of = name_end; }
 bool SimDisk::failed() const { return vfs_->failed; }
 int64_t SimDisk::operations() const { return vfs_->operations; }
 

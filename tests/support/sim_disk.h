@@ -68,6 +68,8 @@ class SimDisk {
   void BreakWrite(int64_t nth);
   // None of these is planned any more, and failed() is false.
   void SpareFailures();
+  // From now on syncs of files that are opened, and whose name ends so, do nothing: nobody is told.
+  void LoseSyncsOf(const std::string& name_end);
   // Turns the file's bytes from `from` up to `to` into nonsense, as a disk that rots.
   void Damage(const std::string& name, int64_t from, int64_t to);
   // Whether the planned fault has happened.
