@@ -38,6 +38,11 @@ Mutant OfTheStore(
   return {rule, take_out, Level::kSqlite};
 }
 
+// Syncs of the files of the decision log that end so do not happen.
+Mutant OfTheLog(const char* rule, const char* file) {
+  return {rule, [file](Options* options) { options->log_loses_syncs_of = file; }, Level::kSqlite};
+}
+
 void MoreCuts(Options* options) {
   options->veto = 0.2;
   options->request_id = 0;
@@ -123,6 +128,8 @@ const Mutant kMutants[] = {
     OfTheStore("P4_ACommitIsCalledDurable", &participant::StoreFaults::durable_at_commit),
     OfTheStore("P8_AStartIgnoresTheRedoBlock", &participant::StoreFaults::redo_ignored, MoreCuts),
     OfTheStore("P8_AnUnmaskedDoubtIsNotSynced", &participant::StoreFaults::no_unmask_sync),
+    OfTheLog("R13_ADecisionIsNotSynced", "decisions.db-wal"),
+    OfTheLog("R13_ACheckpointOfTheDecisionLogIsNotSynced", "decisions.db"),
 };
 
 INSTANTIATE_TEST_SUITE_P(Rules, MutantTest, testing::ValuesIn(kMutants),

@@ -60,9 +60,9 @@ struct Options {
 
   // Chances per decision write.
   double write_fails = 0;  // half of those are written all the same
-  // Beside what is in an answer to a request_id. Many bytes lead to checkpoints.
-  size_t answer_bytes = 0;
-  double mark_fails = 0;  // a superseded coordinator is killed before its log says so
+  double mark_fails = 0;   // a superseded coordinator is killed before its log says so
+
+  size_t answer_bytes = 0;  // of each that has a request_id, to fill the log; kSqlite only
 
   // Chances per branch or transaction.
   double vote_defer = 0.02;

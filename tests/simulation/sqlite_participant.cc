@@ -143,6 +143,7 @@ bool SqliteParticipant::Survived() {
 
 void SqliteParticipant::Start() {
   last_run_ = RoundId();
+  rows_are_of_.reset();
   node_ = std::make_unique<participant::TestNode>(engine_options_);
   Step([this] {
     const absl::Status opened = node_->Open();
@@ -168,6 +169,12 @@ void SqliteParticipant::Crash(bool power) {
 
 void SqliteParticipant::Look() {
   report_ = node_->Report();
+  if (rows_are_of_ == disk_.operations()) return;
+  rows_are_of_ = disk_.operations();
+  LookAtRows();
+}
+
+void SqliteParticipant::LookAtRows() {
   const Result<participant::QueryRows> read = node_->Query(kReadRowsSql);
   if (!read.ok()) {
     return observer_.on_violation("a reader is refused: " + read.error().message);
@@ -189,6 +196,7 @@ SimParticipant::Handled SqliteParticipant::Handle(const Request& request, Answer
   bool answers = true;
   Step([&] { answers = Obey(request, answer); });
   if (!Survived()) return Handled::kDied;
+  if (request.kind == Request::Kind::kRead) rows_are_of_.reset();
   Look();
   if (!answers) return Handled::kWait;
   answer->report = MakeReport();

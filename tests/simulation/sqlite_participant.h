@@ -13,8 +13,9 @@
 
 namespace lockstep::simulation {
 
-// What it shows is read with the engine's own readers after everything that may change it. The one
-// reader's thread works only while the simulation waits for it, so all stays in one order.
+// What it shows is read with the engine's own readers after everything that may change it: each
+// step that touched the disk, and each read. The one reader's thread works only while the
+// simulation waits for it, so all stays in one order.
 //
 // A crash is planned before some write or sync of a message, of an idle turn or of a start; the
 // process then goes on as a ghost to the end of that step and is dropped. A read, write or sync
@@ -52,6 +53,7 @@ class SqliteParticipant final : public SimParticipant {
   // After a step: whether the process has lived through it. Looks at what is true then.
   bool Survived();
   void Look();
+  void LookAtRows();
 
   // Whether it is answered now.
   bool Obey(const Request& request, Answer* answer);
@@ -77,6 +79,7 @@ class SqliteParticipant final : public SimParticipant {
   // Of the latest look.
   participant::NodeReport report_;
   Rows rows_;
+  std::optional<int64_t> rows_are_of_;  // the disk's operations until then
 };
 
 }  // namespace lockstep::simulation

@@ -78,7 +78,8 @@ void World::StartOnCopy() {
     return;
   }
   if (!AllHaveLeftCopyBehind()) return;
-  for (uint64_t starts = 1 + random_.Below(6); starts > 0 && !copy_->superseded(); --starts) {
+  const uint64_t most = options_.level == Level::kModel ? 6 : 2;  // a real start takes its time
+  for (uint64_t starts = 1 + random_.Below(most); starts > 0 && !copy_->superseded(); --starts) {
     EndThoseOnCopy();
     StartCoordinator(copy_.get());
   }
