@@ -52,14 +52,15 @@ struct Options {
   double delay = 0.2;         // stays where it is although it was picked
   double reorder = 1;         // any may be picked, and not the oldest
 
-  // Chances per place inside a participant's handler, where the disk is used.
+  // Chances per place inside a participant's handler, where the disk is used, and per use of the
+  // decision log; crashes in the former only.
   double crash_inside = 0;
   double disk_full = 0;  // the nth write of it finds no space
   double io_fails = 0;   // a read, write or sync, which ends the process; kSqlite only
   double slow_disk = 0;  // it takes so long that messages wait
 
   // Chances per decision write.
-  double write_fails = 0;  // half of those are written all the same
+  double write_fails = 0;  // half of those are written all the same; kSqlite: any use of the log
   double mark_fails = 0;   // a superseded coordinator is killed before its log says so
 
   size_t answer_bytes = 0;  // of each that has a request_id, to fill the log; kSqlite only

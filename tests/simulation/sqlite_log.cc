@@ -57,13 +57,18 @@ void SqliteLog::PlanFaults() {
   const auto place = [this] {
     return static_cast<int64_t>(1 + random_->Below(kMostLogOperations));
   };
-  if (random_->Chance(options_->crash_inside)) disk_.CrashBefore(place());
-  if (random_->Chance(options_->write_fails) || random_->Chance(options_->io_fails)) {
-    constexpr DiskFault::Operation kOperations[] = {
-        DiskFault::Operation::kSync, DiskFault::Operation::kWrite, DiskFault::Operation::kRead};
-    const DiskFault::Operation operation = kOperations[random_->Below(std::size(kOperations))];
-    disk_.Fail(
-        {.operation = operation, .nth = operation == DiskFault::Operation::kSync ? 1 : place()});
+  const auto fail = [&](DiskFault::Operation operation) {
+    const bool is_sync = operation == DiskFault::Operation::kSync;
+    disk_.Fail({.operation = operation,
+                .nth = is_sync ? static_cast<int64_t>(1 + random_->Below(3)) : place()});
+  };
+  disk_.SpareFailures();
+  crash_is_planned_ = false;
+  if (random_->Chance(options_->write_fails)) {
+    crash_is_planned_ = random_->Chance(0.5);
+    crash_is_planned_ ? disk_.CrashBefore(place()) : fail(DiskFault::Operation::kSync);
+  } else if (random_->Chance(options_->io_fails)) {
+    fail(random_->Chance(0.5) ? DiskFault::Operation::kWrite : DiskFault::Operation::kRead);
   } else if (random_->Chance(options_->disk_full)) {
     const bool is_short = random_->Chance(0.5);
     disk_.Fail({.kind = is_short ? DiskFault::Kind::kShortWrite : DiskFault::Kind::kNoSpace,
@@ -79,14 +84,10 @@ bool SqliteLog::Live(Act act) {
     observer_.on_violation("the decision log refuses for no reason: " +
                            std::string(status.message()));
   }
-  // What was planned and has not come yet may come right now, before anybody is told.
-  const bool strikes = random_->Chance(options_->crash_inside);
-  if (status.ok() && !strikes && !disk_.crashed()) {
-    disk_.Spare();
-    disk_.SpareFailures();
-    return true;
-  }
-  // It does not get to close the file.
+  disk_.Spare();
+  disk_.Heal();
+  if (status.ok() && !crash_is_planned_) return true;
+  // It does not get to close the file. A crash that has not come yet comes before anybody is told.
   disk_.CrashNow();
   EndProcess();
   return false;
@@ -96,7 +97,6 @@ void SqliteLog::EndProcess() {
   log_.reset();
   owner_ = 0;
   disk_.Spare();
-  disk_.SpareFailures();
   disk_.CrashNow();
   if (random_->Chance(options_->power_loss)) {
     std::mt19937_64 random(random_->Next());

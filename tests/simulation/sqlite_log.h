@@ -73,7 +73,8 @@ class SqliteLog final : public SimLog {
   Term owner_ = 0;                                       // while log_ is open
   std::vector<uint64_t> runs_;
   bool superseded_ = false;
-  bool may_be_superseded_ = false;      // it was to be marked, and the process ended
+  bool may_be_superseded_ = false;  // it was to be marked, and the process ended
+  bool crash_is_planned_ = false;
   std::vector<DecisionWrite> unknown_;  // written together, and nobody was told how it ended
   std::set<RoundId> open_;
   std::map<coordinator::TransactionId, Told> told_;
