@@ -45,7 +45,7 @@ absl::Status LogFile::OpenConnection() {
       sqlite::Connection::Open(path_, options);
   if (!opened.ok()) return opened.status();
   connection_ = *std::move(opened);
-  // Until the WAL is known to be whole, nothing must move from it into the file.
+  // Whoever refuses the log leaves it as it is.
   absl::Status status = connection_->Set(sqlite::Switch::kNoCheckpointOnClose, true);
   if (status.ok()) status = sqlite::ChecksumVfs::ReserveRoom(connection_.get());
   if (status.ok()) status = connection_->Exec(kSettings);
@@ -59,8 +59,11 @@ absl::Status LogFile::CheckWal(const std::string& vfs) const {
   absl::StatusOr<std::unique_ptr<sqlite::File>> wal =
       sqlite::File::Open(vfs, path, sqlite::File::Mode::kExisting);
   if (!wal.ok()) return wal.status();
-  absl::Status status = sqlite::FindWalEnd(**wal, path).status();
-  return status.ok() ? connection_->Set(sqlite::Switch::kNoCheckpointOnClose, false) : status;
+  return sqlite::FindWalEnd(**wal, path).status();
+}
+
+absl::Status LogFile::CheckpointOnClose() {
+  return connection_->Set(sqlite::Switch::kNoCheckpointOnClose, false);
 }
 
 absl::Status LogFile::Explain(const absl::Status& status) const {

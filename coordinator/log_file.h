@@ -24,6 +24,9 @@ class LogFile {
                                                        const std::string& vfs);
 
   sqlite::Connection& connection() { return *connection_; }
+  // From now on a close moves the WAL into the file. For a log that was read to its end: until then
+  // nothing does.
+  absl::Status CheckpointOnClose();
   // `status`, with the file's path and what is wrong with it.
   absl::Status Explain(const absl::Status& status) const;
   // Warns of what an opening found that could not be proved.

@@ -192,6 +192,8 @@ absl::StatusOr<RecoveredState> SqliteDecisionLog::Recover() {
   if (!boot_ids.ok()) return boot_ids.status();
   state.boot_ids = *std::move(boot_ids);
   state.clock_floor = clock_floor_;
+  status = file_->CheckpointOnClose();
+  if (!status.ok()) return status;
   return state;
 }
 

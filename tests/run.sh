@@ -8,17 +8,17 @@
 # LOCKSTEP_BUILD_DIR      where to build (default: build/; sanitizers build beside it: -asan, -tsan)
 # LOCKSTEP_KILLS          processes that the cluster group ends with kill -9, at least (default: 200;
 #                         planned stops come on top); in the asan group LOCKSTEP_ASAN_KILLS (25)
-# LOCKSTEP_POWER_LOSS_IMAGES  power losses that the unit group recovers from (default: 20000); in the
-#                         asan group a tenth of that is enough: it looks at the code, not at the rules
+# LOCKSTEP_POWER_LOSS_IMAGES  power losses that the unit group recovers from (default: 20000); the asan
+#                         group has 500: it looks at the code, not at the rules
 # LOCKSTEP_MODEL_STATES   states that the unit group visits of each small model, at most (default: a
-#                         bound of each model's own; most come to their end); in the asan group 20000
+#                         bound of each model's own; most come to their end); in the asan group 5000
 # LOCKSTEP_SIMULATION_SEEDS, LOCKSTEP_SIMULATION_SQLITE_SEEDS  worlds that the unit group simulates, over
 #                         a model of the disks (100000) and over SQLite (3000); the asan group has
 #                         fewer; for millions call simulation_test itself (its head says how)
 # LOCKSTEP_FAILPOINT_SECONDS  how long the cluster group goes on ending processes at failpoints, once each was
 #                         the first of a chain (default: 0); LOCKSTEP_FAILPOINT_DEPTH: how many in a row (3)
 # LOCKSTEP_FUZZ_SECONDS   how long each fuzzer of the fuzz group runs (default: 20)
-# LOCKSTEP_CHAOS_SECONDS  how long it goes on killing, at least; hours are possible (default: 120; in
+# LOCKSTEP_CHAOS_SECONDS  how long it goes on killing, at least; hours are possible (default: 300; in
 #                         the asan group 0)
 # LOCKSTEP_SOAK_SECONDS   how long the cluster group keeps a cluster under 70 % of its full load and looks
 #                         at what it takes (default: 20); an hour is possible
@@ -114,7 +114,7 @@ group_unit() {
 }
 
 group_cluster() {
-  local chaos_seconds=${LOCKSTEP_CHAOS_SECONDS:-120}
+  local chaos_seconds=${LOCKSTEP_CHAOS_SECONDS:-300}
   local extra=$((chaos_seconds + ${LOCKSTEP_SOAK_SECONDS:-20} + ${LOCKSTEP_FAILPOINT_SECONDS:-0}))
   local longest_test=$((longest_test + extra))
   LOCKSTEP_CHAOS_SECONDS=$chaos_seconds run_ctest "$build_dir" -L cluster
@@ -155,10 +155,10 @@ group_fuzz() {
 # What shifts clocks, slows syncs, counts memory or waits for rare steps has no sense there.
 group_asan() {
   sanitizer_build "$asan_dir" address && build "$asan_dir" tests/all || return
-  LOCKSTEP_CHAOS_SECONDS=0 LOCKSTEP_KILLS=${LOCKSTEP_ASAN_KILLS:-25} LOCKSTEP_POWER_LOSS_IMAGES=2000 \
-    LOCKSTEP_MODEL_STATES=20000 \
-    LOCKSTEP_SIMULATION_SEEDS=3000 LOCKSTEP_SIMULATION_SQLITE_SEEDS=100 \
-    run_ctest "$asan_dir" -L 'unit|cluster' -E '^(failpoints|proxied|soak|decision_log_fail_at_n)_test$' -j "$jobs"
+  LOCKSTEP_CHAOS_SECONDS=0 LOCKSTEP_KILLS=${LOCKSTEP_ASAN_KILLS:-25} LOCKSTEP_POWER_LOSS_IMAGES=500 \
+    LOCKSTEP_MODEL_STATES=5000 \
+    LOCKSTEP_SIMULATION_SEEDS=1000 LOCKSTEP_SIMULATION_SQLITE_SEEDS=50 \
+    run_ctest "$asan_dir" -L 'unit|cluster' -E '^(failpoints|proxied|soak|decision_log_fail_at_n|decision_log_damage)_test$' -j "$jobs"
 }
 
 # gRPC and absl::Mutex give false reports under ThreadSanitizer, so only programs without gRPC run;
@@ -167,7 +167,7 @@ group_tsan() {
   sanitizer_build "$tsan_dir" thread || return
   local program commands programs=()
   for program in $(cd "$tsan_dir" && ctest -N -L unit | sed -n 's/^ *Test *#[0-9]*: //p'); do
-    [[ $program =~ protocol_test|simulation|model_test|power_loss|fail_at_n|mutants|tidy ]] && continue
+    [[ $program =~ protocol_test|simulation|model_test|power_loss|fail_at_n|damage|mutants|tidy ]] && continue
     commands=$(ninja -C "$tsan_dir" -t commands "tests/$program" 2>/dev/null) || continue
     [[ $commands == *"libgrpc++"* ]] || programs+=("$program")
   done

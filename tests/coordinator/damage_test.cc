@@ -154,6 +154,7 @@ class DecisionLogDamageTest : public SqliteDecisionLogTest {
       LogBatch batch = BatchThatForgets({rounds_[0], rounds_[1]});
       batch.durable_rounds = {{0, rounds_[1]}, {2, rounds_[0]}};
       ASSERT_TRUE(log->Write(batch).ok());
+      ASSERT_TRUE(log->Recover().ok());
     }
     closed_ = disk.ImageAfterKill();
   }
@@ -238,6 +239,21 @@ TEST_F(DecisionLogDamageTest, R16_AFileThatEndsEarlyIsRefusedByName) {
   }
   EXPECT_GT(counts.refused, 0);
   EXPECT_EQ(counts.harmless, 0);
+}
+
+TEST_F(DecisionLogDamageTest, ALogThatIsRefusedStaysAsItIs) {
+  SimDisk::Image image = killed_;
+  Flip(&image[path() + "-wal"], wal_sizes_[0] - 100);
+  SimDisk disk(512);
+  disk.Put(image);
+  EXPECT_EQ(SqliteDecisionLog::Open(OptionsOn(disk)).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(disk.ImageAfterKill(), image);
+
+  image = killed_;
+  Flip(&image[path()], 3 * sqlite::ChecksumVfs::kPageSize);
+  disk.Put(image);
+  SqliteDecisionLog::Open(OptionsOn(disk)).status().IgnoreError();
+  EXPECT_EQ(disk.ImageAfterKill(), image);
 }
 
 // An operator looks at the log of a coordinator that was killed.
