@@ -64,13 +64,17 @@ void ReaderPool::Close() {
   std::unique_lock lock(mutex_);
   closing_ = true;
   work_.notify_all();
-  const auto all_gone = [this] {
+  InterruptUntil(&lock, [this] {
     return std::all_of(readers_.begin(), readers_.end(),
                        [](const Reader& reader) { return reader.connection == nullptr; });
-  };
+  });
+}
+
+template <typename Condition>
+void ReaderPool::InterruptUntil(std::unique_lock<std::mutex>* lock, Condition condition) {
   do {
     Interrupt();
-  } while (!closed_.wait_for(lock, kInterruptAgain, all_gone));
+  } while (!ended_.wait_for(*lock, kInterruptAgain, condition));
 }
 
 void ReaderPool::Interrupt() {
@@ -147,10 +151,13 @@ void ReaderPool::Stop() {
       for (Task& task : std::exchange(ready, {})) refused.push_back(std::move(task));
     }
     for (auto& [round, task] : std::exchange(waiting_, {})) refused.push_back(std::move(task));
-    Interrupt();
   }
   work_.notify_all();
   for (Task& task : refused) task.done(ShuttingDown(options_.name));
+  {
+    std::unique_lock lock(mutex_);
+    InterruptUntil(&lock, [this] { return running_ == 0; });
+  }
   for (std::thread& thread : threads_) thread.join();
 }
 
@@ -162,7 +169,7 @@ void ReaderPool::Work(size_t index) {
     if (closing_ && reader.connection != nullptr) {
       reader.runner.reset();
       reader.connection.reset();
-      closed_.notify_all();
+      ended_.notify_all();
     }
     std::vector<Task> expired;
     if (TakeExpired(&expired)) {
@@ -207,6 +214,7 @@ void ReaderPool::RunOne(std::unique_lock<std::mutex>* lock, size_t index) {
   Result<QueryRows> result = RunQuery(runner, task);
   lock->lock();
   --running_;
+  if (stopping_) ended_.notify_all();
   const bool interrupted = !result.ok() && result.error().reason == Reason::kNotReady;
   if (interrupted && (closing_ || held_) && !stopping_) {
     Ready(task.asker).push_front(std::move(task));

@@ -89,13 +89,15 @@ class ReaderPool {
   Result<QueryRows> RunQuery(QueryRunner* runner, const Task& task) const;
   std::optional<absl::Duration> NextDeadline() const;
   void Interrupt();
+  template <typename Condition>
+  void InterruptUntil(std::unique_lock<std::mutex>* lock, Condition condition);
 
   const ReaderPoolOptions options_;
   const Clock& clock_;
 
   mutable std::mutex mutex_;  // guards what follows, up to the threads
   std::condition_variable work_;
-  std::condition_variable closed_;
+  std::condition_variable ended_;          // a run while it stops, or a connection while it closes
   std::array<std::deque<Task>, 2> ready_;  // by Asker
   Asker next_ = Asker::kCoordinator;       // whose turn it is
   int running_ = 0;

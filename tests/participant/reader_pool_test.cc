@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -11,6 +12,14 @@
 
 namespace lockstep::participant {
 namespace {
+
+QueryCall Endless() {
+  QueryCall call;
+  call.select.sql =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+  call.timeout = absl::Seconds(60);
+  return call;
+}
 
 class ReaderPoolTest : public testing::Test {
  protected:
@@ -49,17 +58,32 @@ TEST_F(ReaderPoolTest, ClientsInALongQueueDoNotKeepTheCoordinatorWaiting) {
 
 TEST_F(ReaderPoolTest, AQueryGivesItsPlaceBackWhenItBegins) {
   Places places(1);
-  QueryCall endless;
-  endless.select.sql =
-      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
-  endless.timeout = absl::Seconds(60);
   node_->readers().Hold();
-  node_->readers().Submit(std::move(endless), Asker::kClient, places.Take(),
-                          [](Result<QueryRows>) {});
+  node_->readers().Submit(Endless(), Asker::kClient, places.Take(), [](Result<QueryRows>) {});
   EXPECT_EQ(places.Take(), nullptr);
   node_->readers().Release();
   while (node_->readers().idle()) std::this_thread::yield();
   EXPECT_NE(places.Take(), nullptr);
+}
+
+// One interrupt is not enough for a query that has its connection, and is not in SQLite yet.
+TEST(ReaderPoolStopTest, AStopEndsQueriesThatHaveBegunAndThoseThatAreAboutTo) {
+  constexpr int kQueries = 16;
+  TestDirectory directory;
+  EngineOptions options = TestOptions(directory.path());
+  options.readers = kQueries;
+  const std::unique_ptr<TestNode> node = StartNode(options);
+  std::atomic<int> told = 0;
+  node->readers().Hold();
+  for (int i = 0; i < kQueries; ++i) {
+    node->readers().Submit(Endless(), Asker::kClient, nullptr, [&told](Result<QueryRows> rows) {
+      if (!rows.ok() && rows.error().reason == Reason::kShuttingDown) ++told;
+    });
+  }
+  node->readers().Release();
+  while (node->readers().idle()) std::this_thread::yield();
+  node->readers().Stop();
+  EXPECT_EQ(told, kQueries);
 }
 
 }  // namespace
