@@ -22,7 +22,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIST = pathlib.Path(__file__).with_name("list.txt")
-# A mutant may loop for ever; a test that takes so much longer than on good code has noticed.
+# A mutant may loop for ever. That a test takes so much longer than on good code proves nothing: a
+# mutant has to fail an assertion or break an invariant.
 SLOWER = 5
 LEAST_SECONDS = 60
 # What a test does unless the environment says otherwise: enough for each mutant, and not more.
@@ -30,6 +31,8 @@ LESS = {"GTEST_FAIL_FAST": "1", "LOCKSTEP_SIMULATION_SEEDS": "3000",
         "LOCKSTEP_SIMULATION_SQLITE_SEEDS": "100", "LOCKSTEP_POWER_LOSS_IMAGES": "5000"}
 NOT_COMPILED = "NOT COMPILED"
 NOT_STARTED = "NOT STARTED"
+NOT_ENDED = "NOT ENDED"
+NO_PROOF = (NOT_COMPILED, NOT_STARTED, NOT_ENDED)
 
 
 @dataclasses.dataclass
@@ -87,7 +90,7 @@ def told_by(output, returncode):
     if not begun:
         return NOT_STARTED
     if returncode is None:
-        return f"{begun[-1]} (takes too long)"
+        return NOT_ENDED
     how = signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}"
     stopped = re.search(r'"level":"critical","message":"([^"]+)"', output)
     return f"{begun[-1]} ({stopped[1] if stopped else how})"
@@ -138,7 +141,7 @@ class Workshop:
                     return NOT_COMPILED
                 seconds = max(LEAST_SECONDS, SLOWER * self.seconds[tuple(test)])
                 if failed := self._failed(test, seconds, said):
-                    return failed if failed == NOT_STARTED else f"{' '.join(test)}: {failed}"
+                    return failed if failed in NO_PROOF else f"{' '.join(test)}: {failed}"
             return ""
         finally:
             path.write_text(good)
@@ -190,7 +193,7 @@ class Workshop:
 
 
 def verdict(mutant, caught_by):
-    if caught_by in (NOT_COMPILED, NOT_STARTED):
+    if caught_by in NO_PROOF:
         return f"IS {caught_by}", False
     if caught_by:
         return f"caught by {caught_by}", not mutant.reason
