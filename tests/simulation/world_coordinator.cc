@@ -15,7 +15,7 @@ namespace {
 constexpr absl::Duration kCallTimeout = absl::Seconds(1);
 constexpr absl::Duration kReadTimeout = absl::Milliseconds(500);
 // Chance per turn of a log's thread that has nothing to write.
-constexpr double kLogTidies = 0.02;
+constexpr double kLogTidies = 0.1;
 
 }  // namespace
 

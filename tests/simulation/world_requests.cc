@@ -12,7 +12,7 @@ using coordinator::RequestTable;
 namespace {
 
 // It is sent again, and its answer is kept, for so long.
-constexpr absl::Duration kRequestLifetime = absl::Seconds(2);
+constexpr absl::Duration kRequestLifetime = absl::Milliseconds(500);
 
 }  // namespace
 
