@@ -27,12 +27,12 @@ TEST_F(SqliteDecisionLogTest, TermsGrowAcrossStartsAndTheLogKeepsItsId) {  // R1
     auto log = Open();
     log_id = log->log_id();
     EXPECT_EQ(log_id.size(), 32u);
-    EXPECT_EQ(*log->NewTerm(), 1u);
-    EXPECT_EQ(*log->NewTerm(), 2u);
+    EXPECT_EQ(log->NewTerm().value_or(0), 1u);
+    EXPECT_EQ(log->NewTerm().value_or(0), 2u);
   }
   auto log = Open();
   EXPECT_EQ(log->log_id(), log_id);
-  EXPECT_EQ(*log->NewTerm(), 3u);
+  EXPECT_EQ(log->NewTerm().value_or(0), 3u);
 }
 
 TEST_F(SqliteDecisionLogTest, EachTermHasARunOfItsOwnThatTheLogRemembers) {  // R22
