@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/logging.h"
 #include "common/sqlite/error.h"
 #include "common/sqlite/file.h"
 #include "common/sqlite/wal_end.h"
@@ -53,13 +52,16 @@ absl::Status LogFile::OpenConnection() {
 }
 
 absl::Status LogFile::CheckWal(const std::string& vfs) const {
-  const std::string path = absl::StrCat(path_, "-wal");
+  const std::string path = sqlite::ChecksumVfs::WalPath(path_);
   const absl::StatusOr<bool> exists = sqlite::File::Exists(vfs, path);
   if (!exists.ok() || !*exists) return exists.status();
   absl::StatusOr<std::unique_ptr<sqlite::File>> wal =
       sqlite::File::Open(vfs, path, sqlite::File::Mode::kExisting);
   if (!wal.ok()) return wal.status();
-  return sqlite::FindWalEnd(**wal, path).status();
+  // A killed process may have left there what only the page cache has. It is true from now on, so
+  // it has to be durable before anything is written behind it.
+  absl::Status synced = (*wal)->Sync();
+  return synced.ok() ? sqlite::FindWalEnd(**wal, path).status() : synced;
 }
 
 absl::Status LogFile::CheckpointOnClose() {
@@ -81,14 +83,6 @@ absl::Status LogFile::Explain(const absl::Status& status) const {
   return absl::DataLossError(
       absl::StrCat("the decision log ", path_, " cannot be used: ", std::string(status.message()),
                    damage.empty() ? "" : absl::StrCat(": ", damage, sqlite::kKeepACopy)));
-}
-
-void LogFile::WarnOfUnprovedPages() const {
-  if (checksums_->unproved_reads() == 0) return;
-  Log(LogLevel::kWarning,
-      "pages of the decision log bear no checksum: a program other than the coordinator has "
-      "written them, and damage to them is not noticed until they are written again",
-      {{"path", path_}, {"pages", checksums_->unproved_reads()}});
 }
 
 }  // namespace lockstep::coordinator

@@ -29,8 +29,6 @@ class LogFile {
   absl::Status CheckpointOnClose();
   // `status`, with the file's path and what is wrong with it.
   absl::Status Explain(const absl::Status& status) const;
-  // Warns of what an opening found that could not be proved.
-  void WarnOfUnprovedPages() const;
 
  private:
   LogFile(std::string path, std::unique_ptr<sqlite::ChecksumVfs> checksums)

@@ -37,7 +37,8 @@ int Refuse(const std::string& what, const absl::Status& status) {
 // The sync of the next commit covers it. A full disk is no reason not to start.
 void EnlargeWal(const std::string& directory) {
   const absl::Status enlarged = sqlite::EnlargeInAdvance(
-      "", directory + "/" + SqliteDecisionLog::kFile + "-wal", SqliteDecisionLog::kUsualWalBytes);
+      "", sqlite::ChecksumVfs::WalPath(directory + "/" + SqliteDecisionLog::kFile),
+      SqliteDecisionLog::kUsualWalBytes);
   if (enlarged.ok()) return;
   Log(LogLevel::kWarning, "the decision log could not be enlarged in advance; it will be slower",
       {{"reason", std::string(enlarged.message())}});

@@ -59,7 +59,6 @@ absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> SqliteDecisionLog::Open(
   absl::Status status = log->ReadHead(options.cluster_id);
   if (status.ok()) status = log->Prepare();
   if (!status.ok()) return log->file_->Explain(status);
-  log->file_->WarnOfUnprovedPages();
   return log;
 }
 

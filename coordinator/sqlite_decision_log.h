@@ -29,8 +29,8 @@ struct SqliteDecisionLogOptions {
 
 // WAL with synchronous=FULL: one fdatasync a Write. While it is open no other process can open it.
 // Every page bears a checksum, and the WAL is looked through at a start (LogFile): a torn last
-// transaction, which nobody was told of, is dropped; other damage is DATA_LOSS with its place, from
-// Open or from the call that reads it.
+// transaction, which nobody was told of, is dropped; other damage is DATA_LOSS, from Open or from
+// the call that reads it.
 class SqliteDecisionLog final : public DecisionLog {
  public:
   // The database in the log's directory, and what its WAL grows to before a checkpoint lets it

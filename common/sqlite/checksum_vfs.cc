@@ -1,13 +1,14 @@
 #include "common/sqlite/checksum_vfs.h"
 
-#include <algorithm>
 #include <cstring>
 #include <string_view>
 #include <type_traits>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "common/checksum.h"
+#include "common/sqlite/file.h"
 #include "common/sqlite/wal_format.h"
 
 namespace lockstep::sqlite {
@@ -17,10 +18,17 @@ constexpr int kCovered = ChecksumVfs::kPageSize - ChecksumVfs::kChecksumSize;
 constexpr int kHeaderSize = 100;          // of a database
 constexpr int kReservedBytesOffset = 20;  // in it
 
-// Never 0, which says that there is none.
 uint64_t ChecksumOfPage(const char* page, sqlite3_int64 offset) {
-  const auto number = static_cast<uint64_t>(offset / ChecksumVfs::kPageSize) + 1;
-  return std::max<uint64_t>(1, Checksum({page, kCovered}, number));
+  return Checksum({page, kCovered}, static_cast<uint64_t>(offset / ChecksumVfs::kPageSize) + 1);
+}
+
+// Where the file is that SQLite calls `name`.
+std::string PathOf(const char* name) {
+  std::string path = name;
+  constexpr std::string_view kSuffix = "-wal";
+  if (!absl::EndsWith(path, "-wal")) return path;
+  path.resize(path.size() - kSuffix.size());
+  return ChecksumVfs::WalPath(path);
 }
 
 bool IsPage(int size, sqlite3_int64 offset) {
@@ -48,11 +56,27 @@ ChecksumVfs::ChecksumVfs(sqlite3_vfs* base)
     : ForwardingVfs(base, "lockstep-checksum", base->szOsFile) {
   static_assert(std::is_standard_layout_v<Methods>);
   vfs_.xOpen = Open;
+  vfs_.xDelete = Delete;
+  vfs_.xAccess = Access;
+}
+
+int ChecksumVfs::Delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
+  sqlite3_vfs* base = Of(vfs)->base();
+  return base->xDelete(base, PathOf(name).c_str(), sync_directory);
+}
+
+int ChecksumVfs::Access(sqlite3_vfs* vfs, const char* name, int flags, int* result) {
+  sqlite3_vfs* base = Of(vfs)->base();
+  return base->xAccess(base, PathOf(name).c_str(), flags, result);
 }
 
 int ChecksumVfs::Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags,
                       int* out_flags) {
   auto* self = static_cast<ChecksumVfs*>(Of(vfs));
+  if ((flags & SQLITE_OPEN_WAL) != 0) {
+    self->wal_path_ = PathOf(name);
+    name = self->wal_path_.c_str();
+  }
   const int code = self->base()->xOpen(self->base(), name, file, flags, out_flags);
   if (code != SQLITE_OK || (flags & SQLITE_OPEN_MAIN_DB) == 0) return code;
   LOCKSTEP_CHECK(self->methods_.base == nullptr, "a database with checksums is opened twice");
@@ -87,15 +111,10 @@ int ChecksumVfs::ReadPage(sqlite3_file* file, char* page, sqlite3_int64 offset) 
     return file_size == 0 ? code : Refuse(offset, "is cut off");
   }
   if (code != SQLITE_OK) return code;
-  const uint64_t stored = LoadBigEndian64(page + kCovered);
-  if (stored == 0) {
-    ++unproved_reads_;
-  } else if (stored != ChecksumOfPage(page, offset)) {
-    return Refuse(offset, "does not bear its checksum");
-  }
-  // So that a page that others write has none.
-  StoreBigEndian64(page + kCovered, 0);
-  return SQLITE_OK;
+  if (LoadBigEndian64(page + kCovered) == ChecksumOfPage(page, offset)) return SQLITE_OK;
+  const bool has_room = offset != 0 || page[kReservedBytesOffset] == kChecksumSize;
+  return Refuse(offset, has_room ? "does not bear its checksum"
+                                 : "has no room for a checksum: another program has made it");
 }
 
 int ChecksumVfs::Refuse(sqlite3_int64 offset, const char* why) {

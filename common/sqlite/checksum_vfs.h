@@ -33,14 +33,15 @@ class ChecksumVfs final : public ForwardingVfs {
   // `base_vfs` is the name of a registered VFS, empty for SQLite's own.
   static absl::StatusOr<std::unique_ptr<ChecksumVfs>> Register(const std::string& base_vfs);
 
+  // Where the WAL of the database `path` is.
+  static std::string WalPath(const std::string& path) { return path + ".wal"; }
+
   // Makes room for the checksums if the database has yet to be made. Requires that the connection
   // has not read anything.
   static absl::Status ReserveRoom(Connection* connection);
 
   // What was wrong with the first page that was refused; empty if none was.
   const std::string& damage() const { return damage_; }
-  // How many reads found a page without a checksum.
-  int64_t unproved_reads() const { return unproved_reads_; }
 
  private:
   // What a database's file has for methods: those of the base, but for reads and writes.
@@ -53,6 +54,8 @@ class ChecksumVfs final : public ForwardingVfs {
   explicit ChecksumVfs(sqlite3_vfs* base);
   static int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags,
                   int* out_flags);
+  static int Delete(sqlite3_vfs* vfs, const char* name, int sync_directory);
+  static int Access(sqlite3_vfs* vfs, const char* name, int flags, int* result);
   static int Read(sqlite3_file* file, void* bytes, int size, sqlite3_int64 offset);
   static int Write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset);
   static const Methods& MethodsOf(sqlite3_file* file) {
@@ -64,8 +67,8 @@ class ChecksumVfs final : public ForwardingVfs {
   int Refuse(sqlite3_int64 offset, const char* why);
 
   Methods methods_ = {};
+  std::string wal_path_;  // SQLite's VFS keeps the pointer to an open file's name
   std::string damage_;
-  int64_t unproved_reads_ = 0;
 };
 
 }  // namespace lockstep::sqlite

@@ -23,13 +23,13 @@ absl::Status ToStatus(int code, const char* what, const std::string& path) {
   return IsDamage(code) ? absl::DataLossError(message) : absl::UnavailableError(message);
 }
 
+}  // namespace
+
 absl::StatusOr<sqlite3_vfs*> FindVfs(const std::string& name) {
   sqlite3_vfs* vfs = sqlite3_vfs_find(name.empty() ? nullptr : name.c_str());
   if (vfs == nullptr) return absl::NotFoundError(absl::StrCat("no SQLite VFS named ", name));
   return vfs;
 }
-
-}  // namespace
 
 int WriteInParts(sqlite3_file* file, int64_t offset, std::string_view bytes) {
   while (!bytes.empty()) {

@@ -16,6 +16,9 @@ struct sqlite3_vfs;
 
 namespace lockstep::sqlite {
 
+// The VFS that is registered as `name`, SQLite's own if that is empty. NotFound if there is none.
+absl::StatusOr<sqlite3_vfs*> FindVfs(const std::string& name);
+
 // Writes to a file of any VFS, whose single accesses are limited; returns SQLite's code.
 int WriteInParts(sqlite3_file* file, int64_t offset, std::string_view bytes);
 

@@ -49,12 +49,6 @@ std::string NewName(const char* kind) {
 
 }  // namespace
 
-absl::StatusOr<sqlite3_vfs*> FindVfs(const std::string& name) {
-  sqlite3_vfs* found = sqlite3_vfs_find(name.empty() ? nullptr : name.c_str());
-  if (found == nullptr) return absl::NotFoundError(absl::StrCat("no SQLite VFS named ", name));
-  return found;
-}
-
 ForwardingVfs::ForwardingVfs(sqlite3_vfs* base, const char* kind, int file_size)
     : base_(base), name_(NewName(kind)) {
   vfs_.iVersion = 1;

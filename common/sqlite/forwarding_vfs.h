@@ -7,12 +7,8 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 
 namespace lockstep::sqlite {
-
-// The VFS that is registered as `name`.
-absl::StatusOr<sqlite3_vfs*> FindVfs(const std::string& name);
 
 // A layer derives from it and puts functions of its own into `vfs` before it registers it.
 //

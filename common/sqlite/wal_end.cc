@@ -60,21 +60,24 @@ class TailChain {
   TailChain(const WalHeader& header, const IsMaskedChecksum& is_masked, WalChecksum before)
       : header_(header), is_masked_(is_masked), candidates_{before} {}
 
-  // Whether the frame continues a commit.
-  bool Follow(const char* bytes, int64_t offset) {
+  enum class Verdict { kGoesOn, kContinuesACommit, kEnds };
+
+  Verdict Follow(const char* bytes, int64_t offset) {
     const WalFrameHeader frame = ParseWalFrameHeader(bytes);
-    const std::vector<WalChecksum> sums = Sums(frame, bytes);
+    // What is behind was written before this WAL began, or for it out of order: by one transaction.
+    if (!is_first_ && !HasSalt(frame)) return Verdict::kEnds;
+    const std::vector<WalChecksum> sums = Sums(bytes);
     const bool is_valid = Any(sums, [&](uint64_t sum) { return sum == frame.checksum; });
-    const bool continues = is_valid && behind_commit_;
+    if (is_valid && behind_commit_) return Verdict::kContinuesACommit;
     const bool ends_durable =
         frame.pages_after_commit != 0 && IsDurable(frame, sums, offset, is_valid);
     // A frame that is not valid begins the chain of what an older transaction has left there.
-    behind_commit_ = ends_durable || (is_valid && behind_commit_);
+    behind_commit_ = ends_durable;
     candidates_ = {WalChecksum::OfNumber(frame.checksum)};
     if (!is_valid) candidates_.insert(candidates_.end(), sums.begin(), sums.end());
     if (candidates_.size() > kMostCandidates) candidates_.resize(kMostCandidates);
     is_first_ = false;
-    return continues;
+    return Verdict::kGoesOn;
   }
 
  private:
@@ -86,11 +89,8 @@ class TailChain {
 
   bool HasSalt(const WalFrameHeader& frame) const { return frame.salt == header_.salt; }
 
-  // An old salt is of a time before this WAL, and not worth the sums; but in the first frame it may
-  // be the damage.
-  std::vector<WalChecksum> Sums(const WalFrameHeader& frame, const char* bytes) const {
+  std::vector<WalChecksum> Sums(const char* bytes) const {
     std::vector<WalChecksum> sums;
-    if (!HasSalt(frame) && !is_first_) return sums;
     for (const WalChecksum& before : candidates_) {
       sums.push_back(WalFrameChecksum(header_, bytes, before));
     }
@@ -140,7 +140,14 @@ absl::Status CheckTail(FrameReader* frames, TailChain chain, const std::string& 
     absl::StatusOr<const char*> bytes = frames->Current();
     if (!bytes.ok()) return bytes.status();
     if (*bytes == nullptr) return absl::OkStatus();
-    if (chain.Follow(*bytes, frames->offset())) return Damaged(path, end);
+    switch (chain.Follow(*bytes, frames->offset())) {
+      case TailChain::Verdict::kGoesOn:
+        break;
+      case TailChain::Verdict::kContinuesACommit:
+        return Damaged(path, end);
+      case TailChain::Verdict::kEnds:
+        return absl::OkStatus();
+    }
     frames->Advance();
   }
 }

@@ -69,16 +69,12 @@ absl::StatusOr<std::string> ReadPrepareRecord(const sqlite::File& wal, RoundId r
         absl::StrCat("the prepared round's record has format ", version,
                      ", but this program knows only up to ", kPrepareRecordVersion));
   }
+  if (LoadBigEndian64(header + 32) != frame.checksum) return NoRecord();
   const uint64_t owner = LoadBigEndian64(header + 16);
-  const uint64_t checksum = LoadBigEndian64(header + 32);
-  const auto number = static_cast<uint64_t>(round.value());
-  if (owner == number && checksum == frame.checksum) return record.substr(kHeaderSize, length);
-  // Of an older round, or of these very frames, whose mask or whose pages have changed since.
-  const bool has_this_mask =
-      sqlite::MaskWalChecksum(checksum, owner) == sqlite::MaskWalChecksum(frame.checksum, number);
-  if (checksum != frame.checksum && !has_this_mask) return NoRecord();
+  if (owner == static_cast<uint64_t>(round.value())) return record.substr(kHeaderSize, length);
+  // It is of these very frames, so it knows whose they are.
   return absl::DataLossError(absl::StrCat("the WAL is damaged before byte ", frame.end,
-                                          ": its frames say that they are round ", number,
+                                          ": its frames say that they are round ", round.value(),
                                           ", and their record says ", owner, sqlite::kKeepACopy));
 }
 

@@ -360,7 +360,7 @@ TEST_F(SqliteDecisionLogTest, CheckpointsKeepTheWalSmall) {
     ASSERT_TRUE(log->Write(BatchOf({DecisionOf(RoundId::Make(1, i), {i})})).ok());
     ASSERT_TRUE(log->Tidy(/*idle=*/false).ok());
   }
-  EXPECT_LT(std::filesystem::file_size(path() + "-wal"), 16u << 20);
+  EXPECT_LT(std::filesystem::file_size(sqlite::ChecksumVfs::WalPath(path())), 16u << 20);
   EXPECT_EQ(log->FindOutcome({1, 1})->kind, LoggedOutcome::Kind::kCommitted);
 }
 

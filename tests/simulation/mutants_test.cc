@@ -140,7 +140,7 @@ const Mutant kMutants[] = {
     OfTheStore("P4_ACommitIsCalledDurable", &participant::StoreFaults::durable_at_commit),
     OfTheStore("P8_AStartIgnoresTheRedoBlock", &participant::StoreFaults::redo_ignored, MoreCuts),
     OfTheStore("P8_AnUnmaskedDoubtIsNotSynced", &participant::StoreFaults::no_unmask_sync),
-    OfTheLog("R13_ADecisionIsNotSynced", "decisions.db-wal"),
+    OfTheLog("R13_ADecisionIsNotSynced", "decisions.db.wal"),
     OfTheLog("R13_ACheckpointOfTheDecisionLogIsNotSynced", "decisions.db"),
 };
 

@@ -149,6 +149,9 @@ void SqliteLog::TakeStock(const coordinator::TermStart& start) {
   runs_ = start.boot_ids;
   std::set<RoundId> found;
   for (const coordinator::KeptDecision& kept : start.state.kept) found.insert(kept.round);
+  if (!std::includes(found.begin(), found.end(), open_.begin(), open_.end())) {
+    observer_.on_violation("a decision that was told durable, and not forgotten, is gone");
+  }
   open_ = found;
   const auto arrived =
       std::count_if(unknown_.begin(), unknown_.end(),

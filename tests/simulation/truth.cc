@@ -100,6 +100,7 @@ void Truth::DecideAt(const KeptBranches& kept, const coordinator::LogDecision& r
   Rows rows = decided_[p].empty() ? Rows{} : decided_[p].back().after;
   absl::Time clock = decided_[p].empty() ? absl::InfinitePast() : decided_[p].back().latest_clock;
   size_t next = 0;
+  std::ptrdiff_t used = 0;
   for (size_t i = 0; i < sheet.branches.size() && i < kept.cut; ++i) {
     const Vote& vote = (*sheet.votes)[i];
     if (vote.kind != Vote::Kind::kYes) continue;
@@ -117,8 +118,15 @@ void Truth::DecideAt(const KeptBranches& kept, const coordinator::LogDecision& r
       Violate("participants have different orders");
     } else {
       next = static_cast<size_t>(found - committed.begin()) + 1;
+      ++used;
     }
   }
+  const auto due = std::count_if(
+      record.committed.begin(), record.committed.end(), [&](TransactionHandle transaction) {
+        const auto& participants = transactions_[transaction].participants;
+        return std::find(participants.begin(), participants.end(), p) != participants.end();
+      });
+  if (used != due) Violate("committed, but one of its participants keeps nothing of it");
   const RoundId last = decided_[p].empty() ? RoundId() : decided_[p].back().round;
   if (record.round <= last) Violate("rounds at a participant do not grow");
   decided_[p].push_back({record.round, rows, clock});

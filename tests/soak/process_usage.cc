@@ -43,7 +43,7 @@ Usage UsageOf(pid_t process, const fs::path& data, const fs::path& log) {
                  {"other data bytes", 0},
                  {"log bytes", SizeOf(log)}};
   for (const auto& entry : fs::directory_iterator(data)) {
-    const bool is_wal = entry.path().string().ends_with("-wal");
+    const bool is_wal = entry.path().string().ends_with("wal");
     usage[is_wal ? "WAL bytes" : "other data bytes"] += SizeOf(entry.path());
   }
   return usage;
