@@ -225,16 +225,21 @@ coordinator::LogBatch SqliteLog::BatchOf(const LogWrite& write) const {
   return batch;
 }
 
+absl::Status SqliteLog::WriteBatch(const coordinator::LogBatch& batch) {
+  // Whatever becomes of the write, they may be gone.
+  for (const RoundId round : batch.forget) open_.erase(round);
+  return log_->Write(batch);
+}
+
 bool SqliteLog::Write(Term term, const LogWrite& write) {
   if (term != owner_) return false;
   const coordinator::LogBatch batch = BatchOf(write);
-  if (!Live([&] { return log_->Write(batch); })) {
+  if (!Live([&] { return WriteBatch(batch); })) {
     unknown_ = write.decisions;
     return false;
   }
   for (const coordinator::Decision& decision : batch.decisions) Remember(decision);
   for (const DecisionWrite& decision : write.decisions) observer_.on_decided(decision.record);
-  for (const RoundId round : batch.forget) open_.erase(round);
   return Live([&] { return log_->Tidy(/*idle=*/false); });
 }
 
@@ -310,7 +315,7 @@ void SqliteLog::End(Term term, const LogWrite& waiting) {
   disk_.CrashBefore(static_cast<int64_t>(1 + random_->Below(kMostLogOperations)));
   if (!waiting.empty() && random_->Chance(0.5)) {
     unknown_ = waiting.decisions;
-    (void)log_->Write(BatchOf(waiting));  // nobody is told
+    (void)WriteBatch(BatchOf(waiting));  // nobody is told
   }
   if (random_->Chance(0.5)) disk_.CrashNow();
   EndProcess();

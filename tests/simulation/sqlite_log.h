@@ -55,6 +55,7 @@ class SqliteLog final : public SimLog {
   // What a start has found is compared with what is known, and tells how unknown writes ended.
   void TakeStock(const coordinator::TermStart& start);
   void Remember(const coordinator::Decision& decision);
+  absl::Status WriteBatch(const coordinator::LogBatch& batch);
   absl::Status CheckAnOutcome();
 
   std::vector<coordinator::DatabaseIndex> DatabasesOf(TransactionHandle transaction) const;
