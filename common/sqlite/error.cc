@@ -63,11 +63,13 @@ SqliteError SqliteError::Of(sqlite3* db) {
   SqliteError error;
   error.extended_code = sqlite3_extended_errcode(db);
   error.code = error.extended_code & 0xff;
-  error.message = sqlite3_errmsg(db);
   // SQLite has no words of its own for what ChecksumVfs answers.
-  if (error.extended_code == SQLITE_IOERR_DATA) {
-    error.message =
-        absl::StrCat("a page of ", sqlite3_db_filename(db, "main"), " is not what was written");
+  error.message = error.extended_code == SQLITE_IOERR_DATA ? "a page is not what was written"
+                                                           : sqlite3_errmsg(db);
+  // Null if the database could not be opened.
+  const char* path = sqlite3_db_filename(db, "main");
+  if (IsDamage(error.extended_code) && path != nullptr) {
+    absl::StrAppend(&error.message, " in ", path);
   }
   return error;
 }

@@ -52,8 +52,8 @@ bool IsDamage(int extended_code);
 inline constexpr char kKeepACopy[] =
     "; keep a copy of the whole data_dir before anything is started on it again";
 
-// An error of SQLite, by value. `message` is SQLite's own and may be invalid UTF-8, since it quotes
-// names and SQL.
+// An error of SQLite, by value. `message` is SQLite's own, with the file's path where that is
+// damaged, and may be invalid UTF-8, since it quotes names and SQL.
 struct SqliteError {
   int code = kOk;           // the primary code
   int extended_code = kOk;  // the primary code in its low byte

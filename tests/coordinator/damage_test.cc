@@ -260,15 +260,17 @@ TEST_F(DecisionLogDamageTest, ALogThatIsRefusedStaysAsItIs) {
 }
 
 // The usual form of a block that a disk lost.
-TEST_F(DecisionLogDamageTest, R16_ASectorOfZerosInTheFileIsRefusedByName) {
+TEST_F(DecisionLogDamageTest, R16_ZerosInTheFileAreRefusedByName) {
   Counts counts;
-  for (size_t at = 0; at < closed_file()->size(); at += kSectorSize) {
-    SCOPED_TRACE(absl::StrCat("the sector at ", at));
-    SimDisk::Image image = closed_;
-    image[path()].replace(at, kSectorSize, std::string(kSectorSize, '\0'));
-    if (image == closed_) continue;
-    Try(image, closed_content_, /*may_be_cut=*/false, &counts);
-    if (HasFatalFailure()) return;
+  for (const size_t size : {kSectorSize, sqlite::ChecksumVfs::kPageSize}) {
+    for (size_t at = 0; at < closed_file()->size(); at += size) {
+      SCOPED_TRACE(absl::StrCat(size, " zeros at ", at));
+      SimDisk::Image image = closed_;
+      image[path()].replace(at, size, std::string(size, '\0'));
+      if (image == closed_) continue;
+      Try(image, closed_content_, /*may_be_cut=*/false, &counts);
+      if (HasFatalFailure()) return;
+    }
   }
   EXPECT_GT(counts.refused, 0);
   EXPECT_EQ(counts.harmless, 0);

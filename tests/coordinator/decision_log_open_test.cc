@@ -140,8 +140,9 @@ TEST_F(SqliteDecisionLogTest, ASupersededLogIsRefusedWithTheReasonAndTakesNoTerm
                        HasSubstr("bank-1 has seen term 9, above our 1"),
                        HasSubstr("put the newest decision log")));
   }
-  auto connection = sqlite::Connection::Open(path(), {});
-  absl::StatusOr<sqlite::Statement> term = (*connection)->Prepare("SELECT term FROM head");
+  auto file = LogFile::Open(path(), /*vfs=*/"");
+  ASSERT_TRUE(file.ok()) << file.status();
+  absl::StatusOr<sqlite::Statement> term = (*file)->connection().Prepare("SELECT term FROM head");
   ASSERT_EQ(term->Step(), sqlite::StepResult::kRow);
   EXPECT_EQ(term->ColumnInt(0), 1);
 }

@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "common/sqlite/connection.h"
 #include "coordinator/decision_keys.h"
 #include "tests/coordinator/decision_log_fixture.h"
 #include "tests/support/fail_at_n.h"
@@ -139,11 +138,11 @@ class LogFailAtNTest : public SqliteDecisionLogTest {
       CheckDecisions(log->get(), *state, told);
       EXPECT_TRUE((*log)->Write(BatchOf({DecisionOf(RoundId::Make(*term, 1), {1})})).ok());
     }
-    auto plain =
-        sqlite::Connection::Open(directory_.path() + "/decisions.db", {.vfs = disk.vfs_name()});
-    ASSERT_TRUE(plain.ok());
-    ASSERT_TRUE((*plain)->Exec("PRAGMA locking_mode = EXCLUSIVE").ok());
-    absl::StatusOr<sqlite::Statement> check = (*plain)->Prepare("PRAGMA integrity_check");
+    absl::StatusOr<std::unique_ptr<LogFile>> file =
+        LogFile::Open(directory_.path() + "/decisions.db", disk.vfs_name());
+    ASSERT_TRUE(file.ok()) << file.status();
+    absl::StatusOr<sqlite::Statement> check =
+        (*file)->connection().Prepare("PRAGMA integrity_check");
     ASSERT_TRUE(check.ok()) << check.status();
     ASSERT_EQ(check->Step(), sqlite::StepResult::kRow);
     EXPECT_EQ(std::string(check->ColumnView(0).bytes), "ok");
