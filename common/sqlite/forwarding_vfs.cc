@@ -10,35 +10,35 @@ namespace {
 
 sqlite3_vfs* BaseOf(sqlite3_vfs* vfs) { return ForwardingVfs::Of(vfs)->base(); }
 
-int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
+int ForwardOpen(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
   return BaseOf(vfs)->xOpen(BaseOf(vfs), name, file, flags, out_flags);
 }
 
-int Delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
+int ForwardDelete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
   return BaseOf(vfs)->xDelete(BaseOf(vfs), name, sync_directory);
 }
 
-int Access(sqlite3_vfs* vfs, const char* name, int flags, int* result) {
+int ForwardAccess(sqlite3_vfs* vfs, const char* name, int flags, int* result) {
   return BaseOf(vfs)->xAccess(BaseOf(vfs), name, flags, result);
 }
 
-int FullPathname(sqlite3_vfs* vfs, const char* name, int size, char* out) {
+int ForwardFullPathname(sqlite3_vfs* vfs, const char* name, int size, char* out) {
   return BaseOf(vfs)->xFullPathname(BaseOf(vfs), name, size, out);
 }
 
-int Randomness(sqlite3_vfs* vfs, int size, char* out) {
+int ForwardRandomness(sqlite3_vfs* vfs, int size, char* out) {
   return BaseOf(vfs)->xRandomness(BaseOf(vfs), size, out);
 }
 
-int Sleep(sqlite3_vfs* vfs, int microseconds) {
+int ForwardSleep(sqlite3_vfs* vfs, int microseconds) {
   return BaseOf(vfs)->xSleep(BaseOf(vfs), microseconds);
 }
 
-int CurrentTime(sqlite3_vfs* vfs, double* days) {
+int ForwardCurrentTime(sqlite3_vfs* vfs, double* days) {
   return BaseOf(vfs)->xCurrentTime(BaseOf(vfs), days);
 }
 
-int GetLastError(sqlite3_vfs* vfs, int size, char* out) {
+int ForwardGetLastError(sqlite3_vfs* vfs, int size, char* out) {
   return BaseOf(vfs)->xGetLastError(BaseOf(vfs), size, out);
 }
 
@@ -56,14 +56,14 @@ ForwardingVfs::ForwardingVfs(sqlite3_vfs* base, const char* kind, int file_size)
   vfs_.mxPathname = base->mxPathname;
   vfs_.zName = name_.c_str();
   vfs_.pAppData = this;
-  vfs_.xOpen = Open;
-  vfs_.xDelete = Delete;
-  vfs_.xAccess = Access;
-  vfs_.xFullPathname = FullPathname;
-  vfs_.xRandomness = Randomness;
-  vfs_.xSleep = Sleep;
-  vfs_.xCurrentTime = CurrentTime;
-  vfs_.xGetLastError = GetLastError;
+  vfs_.xOpen = ForwardOpen;
+  vfs_.xDelete = ForwardDelete;
+  vfs_.xAccess = ForwardAccess;
+  vfs_.xFullPathname = ForwardFullPathname;
+  vfs_.xRandomness = ForwardRandomness;
+  vfs_.xSleep = ForwardSleep;
+  vfs_.xCurrentTime = ForwardCurrentTime;
+  vfs_.xGetLastError = ForwardGetLastError;
 }
 
 ForwardingVfs::~ForwardingVfs() {

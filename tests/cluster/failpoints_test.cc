@@ -2,11 +2,12 @@
 // recovery from it, three deep; afterwards every transaction must have happened on all its
 // participants or on none, as its client was told.
 //
-//   failpoints_test [--seconds N] [--depth N] [--seed N] [--chain FAILPOINT,FAILPOINT,...]
+//   failpoints_test [--seconds N] [--depth N] [--seed N] [--chain FAILPOINT,... --node N]
 //
-// Every failpoint comes first once, with others behind it that a seed draws; then chains of them go
-// on until the time is over (LOCKSTEP_FAILPOINT_SECONDS; hours are possible). With --chain, that
-// one only. LOCKSTEP_FAILPOINT_DEPTH: how many ends in a row (3).
+// Every failpoint comes first once, with others behind it that a seed draws, mostly from those that
+// a recovery was seen to pass; then chains of them go on until the time is over
+// (LOCKSTEP_FAILPOINT_SECONDS; hours are possible). With --chain, that one only, at that node or at
+// any. LOCKSTEP_FAILPOINT_DEPTH: how many ends in a row (3).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -36,6 +38,8 @@ constexpr absl::Duration kSettled = absl::Seconds(60);
 constexpr absl::Duration kUnaided = absl::Seconds(1);
 constexpr absl::Duration kAided = absl::Seconds(3);
 constexpr size_t kChainsPerAudit = 20;
+// How many others are tried where the recovery does not pass a failpoint in time.
+constexpr int kTriesPerLink = 4;
 constexpr int kKilled = 128 + SIGKILL;
 
 struct Plan {
@@ -43,6 +47,7 @@ struct Plan {
   size_t depth = 3;
   uint64_t seed = std::random_device{}();
   std::vector<std::string> chain;
+  std::optional<size_t> node;
 };
 
 Plan& ThePlan() {
@@ -69,21 +74,58 @@ Chain PointsOfWork() {
 
 class FailpointsTest : public testing::Test {
  protected:
-  // Ends one process after the other where the chain says. A failpoint behind the first that is not
-  // reached in time counts for nothing; some are not part of every recovery.
-  void Run(const Chain& chain) {
-    SCOPED_TRACE(absl::StrCat("--chain ", TextOf(chain)));
+  // Ends one process after the other: first where it is said, then where the recovery passes.
+  void RunFrom(const FailpointName& first) {
+    Chain done = {first};
     const size_t node = random_() % cluster_.size();
-    for (size_t link = 0; link < chain.size(); ++link) {
-      const size_t process = chain[link].of_coordinator ? cluster_.size() : node;
-      const bool reached = EndAt(process, chain[link].name, /*must=*/link == 0);
-      if (HasFailure()) return;
-      if (!reached) break;
-      ++reached_[chain[link].name];
-      deepest_ = std::max(deepest_, link + 1);
-      ++kills_by_depth_[link];
+    if (EndAt(ProcessOf(first, node), first.name, /*must=*/true)) {
+      Count(first, 0);
+      while (done.size() < ThePlan().depth && EndInRecovery(node, &done)) {
+      }
     }
     StartAllAgain();
+    Remember(done, node);
+  }
+  bool EndInRecovery(size_t node, Chain* done) {
+    for (int i = 0; i < kTriesPerLink && !HasFailure(); ++i) {
+      const FailpointName next = DrawNext();
+      if (!EndAt(ProcessOf(next, node), next.name, /*must=*/false)) continue;
+      Count(next, done->size());
+      done->push_back(next);
+      return true;
+    }
+    return false;
+  }
+  // All of them are needed.
+  void RunExactly(const Chain& chain, size_t node) {
+    for (size_t link = 0; link < chain.size() && !HasFailure(); ++link) {
+      if (!EndAt(ProcessOf(chain[link], node), chain[link].name, /*must=*/true)) return;
+      Count(chain[link], link);
+    }
+    StartAllAgain();
+    Remember(chain, node);
+  }
+
+  size_t ProcessOf(const FailpointName& failpoint, size_t node) const {
+    return failpoint.of_coordinator ? cluster_.size() : node;
+  }
+  void Count(const FailpointName& failpoint, size_t depth) {
+    ++reached_[failpoint.name];
+    ++kills_by_depth_[depth];
+    if (depth > 0) reached_in_recovery_.emplace(failpoint.name, failpoint);
+  }
+  void Remember(const Chain& chain, size_t node) {
+    since_audit_.push_back(absl::StrCat("--chain ", TextOf(chain), " --node ", node));
+  }
+  // Any, and every other time one that a recovery has passed before.
+  FailpointName DrawNext() {
+    if (!reached_in_recovery_.empty() && random_() % 2 == 0) {
+      auto place = reached_in_recovery_.begin();
+      std::advance(place, random_() % reached_in_recovery_.size());
+      return place->second;
+    }
+    const Chain all = PointsOfWork();
+    return all[random_() % all.size()];
   }
 
   // Whether the process ended there. Afterwards it is down, then, and everything else runs.
@@ -91,12 +133,14 @@ class FailpointsTest : public testing::Test {
     orders_.Arm(process, failpoint);
     StartAllAgain();
     const bool reached = HasEnded(process, kUnaided) ||
-                         (must && EndsWhenHelped(process, failpoint)) ||
-                         (orders_.Disarm(process) && HasEnded(process, kAided));
+                         (must && EndsWhenHelped(process, failpoint)) || IsEnding(process);
     EXPECT_TRUE(reached || !must) << cluster_.process_name(process) << " never comes to "
                                   << failpoint;
     return reached;
   }
+
+  // Takes the order back, unless the process is just about to follow it.
+  bool IsEnding(size_t process) { return orders_.Disarm(process) && HasEnded(process, kAided); }
 
   bool HasEnded(size_t process, absl::Duration limit) {
     const auto exit = cluster_.process(process).WaitForExit(limit);
@@ -125,8 +169,9 @@ class FailpointsTest : public testing::Test {
 
   bool StartsInDoubt(size_t process, const std::string& failpoint) {
     orders_.Arm(process, "prepare_synced");
-    if (!HasEnded(process, kAided)) return false;
+    const bool is_in_doubt = HasEnded(process, kAided) || IsEnding(process);
     orders_.Arm(process, failpoint);
+    if (!is_in_doubt) return false;
     cluster_.process(process).Start();
     return HasEnded(process, kAided);
   }
@@ -154,19 +199,39 @@ class FailpointsTest : public testing::Test {
   }
 
   // In parts, each of which ends with an audit.
-  void RunAll(const std::vector<Chain>& chains) {
-    for (size_t i = 0; i < chains.size() && !HasFailure();) {
-      const size_t end = std::min(i + kChainsPerAudit, chains.size());
-      workload_.Start(kWriters, kReaders);
-      for (; i < end && !HasFailure(); ++i) Run(chains[i]);
-      Audit();
+  void RunAll(const Chain& firsts) {
+    for (size_t i = 0; i < firsts.size() && !HasFailure();) {
+      const size_t end = std::min(i + kChainsPerAudit, firsts.size());
+      Part([&] {
+        for (; i < end && !HasFailure(); ++i) RunFrom(firsts[i]);
+      });
     }
   }
+  template <typename Body>
+  void Part(Body body) {
+    since_audit_.clear();
+    workload_.Start(kWriters, kReaders);
+    body();
+    Audit();
+    if (!HasFailure()) return;
+    ADD_FAILURE()
+        << "it was one of these, the last one first, or something between them; all with --seed "
+        << ThePlan().seed << ":\n"
+        << absl::StrJoin(since_audit_.rbegin(), since_audit_.rend(), "\n");
+  }
 
-  Chain Draw(Chain chain, size_t length) {
-    const Chain all = PointsOfWork();
-    while (chain.size() < length) chain.push_back(all[random_() % all.size()]);
-    return chain;
+  void RunGivenChain() {
+    const Chain all = AllFailpoints();
+    Chain chain;
+    for (const std::string& name : ThePlan().chain) {
+      const auto found = std::find_if(all.begin(), all.end(), [&](const FailpointName& failpoint) {
+        return failpoint.name == name;
+      });
+      ASSERT_NE(found, all.end()) << name;
+      chain.push_back(*found);
+    }
+    Part([&] { RunExactly(chain, ThePlan().node.value_or(random_() % cluster_.size())); });
+    Report();
   }
 
   void Report() const {
@@ -175,8 +240,13 @@ class FailpointsTest : public testing::Test {
       kills += count;
       std::cout << count << " processes ended as number " << depth + 1 << " of their chain\n";
     }
+    std::cout << "in a recovery: " << reached_in_recovery_.size() << " failpoints, and never:";
+    for (const FailpointName& failpoint : PointsOfWork()) {
+      if (!reached_in_recovery_.contains(failpoint.name)) std::cout << ' ' << failpoint.name;
+    }
     const WorkloadCounts counts = workload_.counts();
-    std::cout << kills << " ends at " << reached_.size() << " failpoints, " << counts.committed
+    std::cout << '\n'
+              << kills << " ends at " << reached_.size() << " failpoints, " << counts.committed
               << " committed, " << counts.aborted << " aborted, " << counts.unknown
               << " unknown (resolved: " << audit_.resolved().committed << " committed, "
               << audit_.resolved().aborted << " aborted), " << counts.reads << " reads, seed "
@@ -192,8 +262,9 @@ class FailpointsTest : public testing::Test {
   BankWorkload workload_{&cluster_, ThePlan().seed};
   BankAudit audit_{&cluster_};
   std::map<std::string, int> reached_;
+  std::map<std::string, FailpointName> reached_in_recovery_;
   std::map<size_t, size_t> kills_by_depth_;
-  size_t deepest_ = 0;
+  std::vector<std::string> since_audit_;
 };
 
 TEST_F(FailpointsTest, WhereverProcessesEndThreeTimesInARowEveryTransferIsWholeAndAsItWasTold) {
@@ -203,33 +274,22 @@ TEST_F(FailpointsTest, WhereverProcessesEndThreeTimesInARowEveryTransferIsWholeA
   ASSERT_EQ(cluster_.WaitUntilSettled(kSettled).value_or(""), "");
   workload_.CreateTables();
   ASSERT_FALSE(HasFatalFailure());
-  std::vector<Chain> chains;
-  for (const FailpointName& first : PointsOfWork()) {
-    if (!plan.chain.empty() && first.name != plan.chain[0]) continue;
-    chains.push_back(Draw({first}, plan.chain.empty() ? plan.depth : 1));
-  }
-  if (!plan.chain.empty()) {
-    const Chain all = AllFailpoints();
-    for (size_t i = 1; i < plan.chain.size(); ++i) {
-      const auto found = std::find_if(all.begin(), all.end(), [&](const FailpointName& failpoint) {
-        return failpoint.name == plan.chain[i];
-      });
-      ASSERT_NE(found, all.end()) << plan.chain[i];
-      chains[0].push_back(*found);
-    }
-  }
+  if (!plan.chain.empty()) return RunGivenChain();
+  const Chain all = PointsOfWork();
   const absl::Time end = absl::Now() + plan.time;
-  RunAll(chains);
-  while (plan.chain.empty() && !HasFailure() && absl::Now() < end) {
-    std::vector<Chain> more;
-    while (more.size() < kChainsPerAudit) more.push_back(Draw({}, plan.depth));
+  RunAll(all);
+  while (!HasFailure() && absl::Now() < end) {
+    Chain more;
+    while (more.size() < kChainsPerAudit) more.push_back(all[random_() % all.size()]);
     RunAll(more);
   }
   Report();
   if (HasFailure()) return;
   const WorkloadCounts counts = workload_.counts();
   EXPECT_EQ(audit_.resolved().committed + audit_.resolved().aborted, counts.unknown);
-  EXPECT_EQ(deepest_, std::max(plan.depth, plan.chain.size()));
+  for (size_t depth = 1; depth < plan.depth; ++depth) {
+    EXPECT_GE(2 * kills_by_depth_[depth], kills_by_depth_[0]) << "too few in the recovery";
+  }
 }
 
 // A first start that is cut off leaves a volume that the next one takes for a new one, or for its
@@ -275,8 +335,11 @@ int main(int argc, char** argv) {
       plan.seed = std::strtoull(value, nullptr, 10);
     } else if (option == "--chain" && value != nullptr) {
       plan.chain = absl::StrSplit(value, ',');
+    } else if (option == "--node" && value != nullptr) {
+      plan.node = std::strtoull(value, nullptr, 10);
     } else {
-      std::cerr << "usage: failpoints_test [--seconds N] [--depth N] [--seed N] [--chain A,B,C]\n";
+      std::cerr << "usage: failpoints_test [--seconds N] [--depth N] [--seed N] [--chain A,B,C "
+                   "--node N]\n";
       return 2;
     }
   }

@@ -112,13 +112,16 @@ void Nemesis::SetAClock() {
   const size_t victim = Victim();
   const int most = victim == coordinator() ? kCoordinatorClockMinutes : kParticipantClockMinutes;
   const int minutes = std::uniform_int_distribution<int>(-most, most)(random_);
-  if (ShimControl* shim = cluster_.shim(victim)) shim->SetClockOffset(absl::Minutes(minutes));
+  ShimControl* shim = cluster_.shim(victim);
+  missed_ = shim == nullptr;
+  if (!missed_) shim->SetClockOffset(absl::Minutes(minutes));
 }
 
 void Nemesis::SlowADisk() {
   const size_t victim = Victim();
   ShimControl* shim = cluster_.shim(victim);
-  if (shim == nullptr) return;
+  missed_ = shim == nullptr;
+  if (missed_) return;
   shim->SetSyncDelay(absl::Milliseconds(5 + random_() % 200));
   Wait(2 * kFaultTime);
   if (random_() % 2 == 0) {
@@ -148,7 +151,8 @@ void Nemesis::RestoreAnOldBackup() {
   fs::remove_all(Backup());
   fs::copy(data, Backup(), fs::copy_options::recursive);
   Start(victim);
-  if (!workload_.WaitForCommits(100, absl::Seconds(30))) return;
+  missed_ = !workload_.WaitForCommits(100, absl::Seconds(30));
+  if (missed_) return;
   Kill(victim);
   if (testing::Test::HasFailure()) return;
   fs::rename(data, Aside());
