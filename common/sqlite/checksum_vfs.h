@@ -17,11 +17,11 @@ namespace lockstep::sqlite {
 
 // Each page ends with the checksum of its bytes, seeded with its number; it is written with the
 // page and proved whenever the page is read from the file. The frames of the WAL have SQLite's own.
-// A page that does not bear its checksum, or ends early, fails the call with SQLITE_IOERR_DATA.
+// A page that does not bear its checksum, or ends early, fails the call with SQLITE_IOERR_DATA; one
+// that is nothing but zeros was never written.
 //
-// A page without a checksum (eight zeros) is taken as it is, and counted: SQLite's own tools write
-// such pages, when they open a database whose WAL is not empty and move it into the file. Pages
-// that they change are refused.
+// The WAL of a database NAME is the file NAME.wal, where SQLite's own tools do not look for it:
+// they would move it into the database, without checksums, and delete it, when somebody has a look.
 //
 // Thread: that of the one connection. The wal-index has to be that of an exclusive connection
 // (locking_mode=EXCLUSIVE before the first access).
