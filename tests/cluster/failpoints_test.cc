@@ -37,6 +37,8 @@ constexpr absl::Duration kSettled = absl::Seconds(60);
 // For the workload alone to bring a process to a failpoint; then it is helped.
 constexpr absl::Duration kUnaided = absl::Seconds(1);
 constexpr absl::Duration kAided = absl::Seconds(3);
+// Several rounds of help, for any one may be in vain.
+constexpr absl::Duration kHelped = absl::Seconds(90);
 constexpr size_t kChainsPerAudit = 20;
 // How many others are tried where the recovery does not pass a failpoint in time.
 constexpr int kTriesPerLink = 4;
@@ -153,18 +155,31 @@ class FailpointsTest : public testing::Test {
 
   // What leads to the rarer ones: a start, a start in doubt, a vote that is missing, quiet.
   bool EndsWhenHelped(size_t process, const std::string& failpoint) {
-    for (int round = 0; round < 3; ++round) {
+    const absl::Time end = absl::Now() + kHelped;
+    while (absl::Now() < end) {
       Restart(process);
       if (HasEnded(process, kAided)) return true;
       if (process < cluster_.size() && StartsInDoubt(process, failpoint)) return true;
       Restart((process + 1) % cluster_.size());
       if (HasEnded(process, kAided)) return true;
-      workload_.Stop();
-      const bool ended = HasEnded(process, kAided);
-      workload_.Start(kWriters, kReaders);
-      if (ended || HasFailure()) return true;
+      if (EndsWhenQuiet(process) || HasFailure()) return true;
     }
     return false;
+  }
+
+  // After much was written a process that is left alone makes a checkpoint, and after little it
+  // syncs the last commit.
+  bool EndsWhenQuiet(size_t process) {
+    workload_.Stop();
+    bool ended = HasEnded(process, kAided);
+    if (!ended) {
+      workload_.Start(/*writers=*/1, /*readers=*/0);
+      workload_.WaitForCommits(3, kAided);
+      workload_.Stop();
+      ended = HasEnded(process, kAided);
+    }
+    workload_.Start(kWriters, kReaders);
+    return ended;
   }
 
   bool StartsInDoubt(size_t process, const std::string& failpoint) {
