@@ -22,6 +22,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIST = pathlib.Path(__file__).with_name("list.txt")
+# Its table of rules and tests names every rule.
+RULES = ROOT / "docs" / "PROTOCOL.md"
 # A mutant may loop for ever. That a test takes so much longer than on good code proves nothing: a
 # mutant has to fail an assertion or break an invariant.
 SLOWER = 5
@@ -47,7 +49,8 @@ class Mutant:
 
 
 def parse(text):
-    mutants = []
+    """The mutants, and the rules that none can break."""
+    mutants, unbroken = [], []
     for number, line in enumerate(text.split("\n"), 1):
         word, _, rest = line.partition(" ")
         if not line.strip() or line.startswith("#"):
@@ -62,11 +65,17 @@ def parse(text):
             mutants[-1].tests.append(rest.split())
         elif word == "survives":
             mutants[-1].reason = rest
+        elif word == "unbroken":
+            unbroken.append(rest.split()[0])
         elif not rest:
             mutants.append(Mutant(word))
         else:
             raise SystemExit(f"{LIST.name}:{number}: {word} is no word of the list")
-    return mutants
+    return mutants, unbroken
+
+
+def rules(text):
+    return re.findall(r"^\| ([RP]\d+) \| `", text, re.MULTILINE)
 
 
 def complaints(mutants, read):
@@ -80,6 +89,17 @@ def complaints(mutants, read):
         elif read(mutant.path).count(mutant.old) != 1:
             yield (f"{mutant.name}: {mutant.path} has its line "
                    f"{read(mutant.path).count(mutant.old)} times")
+
+
+def unguarded(mutants, unbroken, named):
+    """The rules that are neither broken by a mutant nor said to be beyond one."""
+    broken = {mutant.name.partition("_")[0] for mutant in mutants}
+    for rule in named:
+        if rule not in broken and rule not in unbroken:
+            yield f"no mutant breaks {rule}"
+    for rule in unbroken:
+        if rule in broken or rule not in named:
+            yield f"{rule} is broken by a mutant, or is no rule"
 
 
 def told_by(output, returncode):
@@ -242,8 +262,9 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--directory", type=pathlib.Path, default=ROOT / "build-mutants")
     arguments = parser.parse_intermixed_args()
-    mutants = parse(LIST.read_text())
-    wrong = list(complaints(mutants, lambda path: (ROOT / path).read_text()))
+    mutants, unbroken = parse(LIST.read_text())
+    wrong = [*complaints(mutants, lambda path: (ROOT / path).read_text()),
+             *unguarded(mutants, unbroken, rules(RULES.read_text()))]
     for sentence in wrong:
         print(sentence)
     if arguments.what == "check" or wrong:

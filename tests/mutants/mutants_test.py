@@ -18,16 +18,19 @@ in a.cc
 + g();
 by a_test
 survives It is never called.
+
+unbroken R6 It is no line.
 """
 
 
 class MutantsTest(unittest.TestCase):
 
     def complaints(self, text, code):
-        return list(mutants.complaints(mutants.parse(text), lambda path: code))
+        return list(mutants.complaints(mutants.parse(text)[0], lambda path: code))
 
     def test_a_list_is_read(self):
-        one, two = mutants.parse(TEXT)
+        (one, two), unbroken = mutants.parse(TEXT)
+        self.assertEqual(unbroken, ["R6"])
         self.assertEqual(one, mutants.Mutant("R1_One", "a.cc", "return x;", "return y;",
                                              [["a_test", "--seeds=3"], ["b_test"]]))
         self.assertEqual(two.reason, "It is never called.")
@@ -41,8 +44,17 @@ class MutantsTest(unittest.TestCase):
         self.assertEqual(len(self.complaints(TEXT + TEXT[TEXT.index("R2"):], "return x; f();")), 1)
         self.assertEqual(len(self.complaints("R3_Three\nin a.cc\n", "")), 1)
 
+    def test_every_rule_is_broken_or_said_to_be_beyond_it(self):
+        self.assertEqual(mutants.rules("| R1 | `A.B` |\n| R20 | `C.D` |\n| P0 | `E.F` |\n| no |\n"),
+                         ["R1", "R20", "P0"])
+        read = mutants.parse(TEXT)
+        self.assertEqual(list(mutants.unguarded(*read, ["R1", "R2", "R6"])), [])
+        self.assertEqual(list(mutants.unguarded(*read, ["R1", "R2", "R6", "P0"])),
+                         ["no mutant breaks P0"])
+        self.assertEqual(len(list(mutants.unguarded(*read, ["R1", "R2"]))), 1)
+
     def test_one_survives_only_with_a_reason_and_is_caught_only_without(self):
-        one, two = mutants.parse(TEXT)
+        (one, two), _ = mutants.parse(TEXT)
         self.assertTrue(mutants.verdict(one, "a_test")[1])
         self.assertFalse(mutants.verdict(one, "")[1])
         for no_proof in mutants.NO_PROOF:
