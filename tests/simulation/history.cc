@@ -87,6 +87,29 @@ std::optional<std::string> History::CheckLists(const std::vector<Rows>& finals) 
   for (const ClientRead& read : reads_) {
     if (auto wrong = CheckListRead(read, lists[read.database])) return wrong;
   }
+  return CheckReadsOfLists();
+}
+
+// What one read has shown, no later one misses, whether its writer was answered by then or not.
+std::optional<std::string> History::CheckReadsOfLists() const {
+  std::vector<const ClientRead*> by_begin;
+  for (const ClientRead& read : reads_) by_begin.push_back(&read);
+  std::vector<const ClientRead*> by_end = by_begin;
+  std::sort(by_begin.begin(), by_begin.end(),
+            [](const auto* a, const auto* b) { return a->invoked < b->invoked; });
+  std::sort(by_end.begin(), by_end.end(),
+            [](const auto* a, const auto* b) { return a->completed < b->completed; });
+  std::map<DatabaseIndex, size_t> shown;
+  auto ended = by_end.begin();
+  for (const ClientRead* read : by_begin) {
+    for (; ended != by_end.end() && (*ended)->completed < read->invoked; ++ended) {
+      size_t& longest = shown[(*ended)->database];
+      longest = std::max(longest, (*ended)->rows.list.Items().size());
+    }
+    if (read->rows.list.Items().size() < shown[read->database]) {
+      return "a read of a list misses what an earlier one has shown";
+    }
+  }
   return std::nullopt;
 }
 

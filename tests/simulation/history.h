@@ -42,7 +42,8 @@ class History {
   // Money is moved, never made.
   static std::optional<std::string> CheckBank(const std::vector<Rows>& finals);
   // Lists only grow; hold what was committed, once, nothing of what was aborted; all in one order,
-  // which real time agrees with; and every read is a beginning that holds all that was told.
+  // which real time agrees with; and every read is a beginning that holds all that was told, and
+  // all that an earlier read has shown.
   std::optional<std::string> CheckLists(const std::vector<Rows>& finals) const;
   // A read shows a write that may stand there: not one that another has overwritten before the read
   // began, nor one that began after it.
@@ -54,6 +55,7 @@ class History {
   std::optional<std::string> CheckOrder(const std::vector<TransactionHandle>& items) const;
   std::optional<std::string> CheckListRead(const ClientRead& read,
                                            const std::vector<TransactionHandle>& items) const;
+  std::optional<std::string> CheckReadsOfLists() const;
   std::optional<std::string> CheckRegisterRead(const ClientRead& read, size_t index) const;
 
   std::map<TransactionHandle, Attempt> attempts_;

@@ -158,6 +158,15 @@ TEST_F(HistoryTest, AReadOfWhatBeganLaterIsFound) {
   EXPECT_THAT(history_.CheckLists({Listing({a})}), Optional(HasSubstr("began later")));
 }
 
+TEST_F(HistoryTest, AReadThatMissesWhatAnEarlierOneHasShownIsFound) {
+  const TransactionHandle a = Appended(0, 1, 20);
+  Saw(3, 4, Listing({a}));
+  Saw(4, 6, Listing({}));
+  EXPECT_EQ(history_.CheckLists({Listing({a})}), std::nullopt) << "at the same time";
+  Saw(5, 6, Listing({}));
+  EXPECT_THAT(history_.CheckLists({Listing({a})}), Optional(HasSubstr("an earlier one has shown")));
+}
+
 TEST_F(HistoryTest, RegistersWithWritesAtTheSameTimeAreNoViolation) {
   const TransactionHandle a = Wrote(0, 1, 5);
   const TransactionHandle b = Wrote(1, 2, 6);

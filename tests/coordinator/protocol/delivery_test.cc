@@ -183,6 +183,22 @@ TEST_F(DeliveryTest, TheNextDecisionIsNotSentToWhoIsRefusedMeanwhileR22) {
   EXPECT_EQ(harness_.First<SendRollback>().round, Round(5));
 }
 
+TEST_F(DeliveryTest, WhatIsInDoubtBehindADecisionIsRolledBackBehindItR14) {
+  DecideRoundOne();
+  harness_.reports[0].applied = Round(1);
+  harness_.Step(CommitFailed{0, Round(1), CallFailure::kTimeout});
+  // A restart finds the Commit done, and a torn frame that unmasks to some number.
+  harness_.reports[0].boot_id = 999;
+  harness_.reports[0].prepared = Round(7);
+  harness_.reports[0].in_doubt = true;
+  harness_.Step(Heard{0, 999, RoundId()});
+  harness_.FenceAnswers(0);
+  EXPECT_EQ(harness_.First<SendCommit>().round, Round(1));
+  EXPECT_EQ(harness_.Count<SendRollback>(), 0u);
+  harness_.CommitAnswers(0, Round(1));
+  EXPECT_EQ(harness_.First<SendRollback>().round, Round(7));
+}
+
 TEST_F(DeliveryTest, AHigherTermInAnAnswerEndsTheProcessR22) {
   DecideRoundOne();
   harness_.reports[0].term = 2;

@@ -161,11 +161,12 @@ TEST(RoundTest, ReplicasGetTheSameInstantAndSeedR23) {
 }
 
 TEST(RoundTest, ReplicasThatDisagreeAbortWithTheirDigests) {
-  Harness harness(MakeConfig({2}));
+  Harness harness(MakeConfig({2, 1}));
   harness.StartReady();
-  harness.StepAll({harness.MakeSubmit(1, {0, 1}), harness.MakeSubmit(2, {0, 1})});
+  harness.StepAll({harness.MakeSubmit(1, {0, 1}), harness.MakeSubmit(2, {0, 1, 2})});
   harness.Votes(0, Round(1), {kYes, {Vote::Kind::kYes, 1}});
   harness.Votes(1, Round(1), {kYes, {Vote::Kind::kYes, 2}});
+  harness.Votes(2, Round(1), {{Vote::Kind::kYes, 3}});
   harness.Step(DecisionDurable{Round(1)});
   const auto complete = harness.All<Complete>().at(1);
   EXPECT_EQ(complete.reason, EndingReason::kReplicasDisagree);
@@ -256,6 +257,36 @@ TEST(RoundTest, ALateNoChangesNothing) {
   EXPECT_EQ(harness.Count<Complete>(), 0u) << "no vote of round 2";
 }
 
+TEST(RoundTest, AFailureThatComesAfterTheVoteChangesNothingR12) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0, 1});
+  harness.Votes(0, Round(1), {kYes});
+  harness.Step(PrepareFailed{0, Round(1), CallFailure::kTimeout});
+  EXPECT_EQ(harness.CountFor<SendFence>(0), 0u);
+  harness.Votes(1, Round(1), {kYes});
+  EXPECT_EQ(harness.First<LogDecision>().kept.size(), 2u);
+}
+
+TEST(RoundTest, ASlowParticipantGetsFewerTransactionsARoundButAlwaysOne) {
+  Harness harness;
+  harness.StartReady();
+  const auto vote_no = [&harness](uint64_t round, size_t branches, absl::Duration time) {
+    harness.Step(PrepareAnswered{0, Round(round), harness.reports[0],
+                                 std::vector<Vote>(branches, kNo), time});
+  };
+  harness.Submits(1, {0});
+  vote_no(1, 1, RoundCaps().execution_time / 2);
+  harness.StepAll(
+      {harness.MakeSubmit(2, {0}), harness.MakeSubmit(3, {0}), harness.MakeSubmit(4, {0})});
+  EXPECT_EQ(harness.First<SendPrepare>().branches.size(), 2u);
+  vote_no(2, 2, RoundCaps().execution_time);
+  EXPECT_EQ(harness.First<SendPrepare>().branches.size(), 1u) << "what is left";
+  vote_no(3, 1, 100 * RoundCaps().execution_time);
+  harness.StepAll({harness.MakeSubmit(5, {0}), harness.MakeSubmit(6, {0})});
+  EXPECT_EQ(harness.First<SendPrepare>().branches.size(), 1u);
+}
+
 TEST(RoundTest, TooFewVotesAreNoVotes) {
   Harness harness;
   harness.StartReady();
@@ -276,96 +307,6 @@ TEST(RoundTest, ADeferredTransactionThatRunsOutOfTimeIsAborted) {
   harness.Step(Tick{});
   EXPECT_EQ(harness.First<Complete>().reason, EndingReason::kTimeout);
   EXPECT_EQ(harness.First<Complete>().ending, Ending::kAborted);
-}
-
-TEST(RoundTest, ShutdownRefusesTheWaitingFinishesTheRoundAndIsIdleThen) {
-  Harness harness;
-  harness.StartReady();
-  harness.Submits(1, {0});
-  harness.Submits(2, {0});
-  harness.Step(Shutdown{});
-  EXPECT_EQ(harness.First<Complete>().transaction, 2u);
-  EXPECT_EQ(harness.First<Complete>().ending, Ending::kNotStarted);
-  harness.Submits(3, {1});
-  EXPECT_EQ(harness.First<Complete>().reason, EndingReason::kShuttingDown);
-  harness.Votes(0, Round(1), {kYes});
-  harness.Step(DecisionDurable{Round(1)});
-  EXPECT_EQ(harness.First<Complete>().ending, Ending::kCommitted);
-  EXPECT_EQ(harness.Count<Idle>(), 0u);
-  harness.CommitAnswers(0, Round(1));
-  EXPECT_EQ(harness.Count<Idle>(), 1u);
-  harness.Step(Tick{});
-  EXPECT_EQ(harness.Count<Idle>(), 0u);
-}
-
-TEST(RoundTest, ASecondShutdownChangesNothing) {
-  Harness harness;
-  harness.StartReady();
-  harness.Submits(1, {0});
-  harness.Step(Shutdown{});
-  harness.Step(Shutdown{});
-  EXPECT_TRUE(harness.effects.empty());
-  harness.Votes(0, Round(1), {kNo});
-  EXPECT_EQ(harness.Count<Idle>(), 1u);
-}
-
-// It was sent, so NOT_STARTED would be wrong.
-TEST(RoundTest, OneThatWaitsForItsNextRoundIsAbortedByTheShutdown) {
-  Harness harness;
-  harness.StartReady();
-  harness.Submits(1, {0, 1});
-  harness.Votes(0, Round(1), {kDefer});
-  harness.Votes(1, Round(1), {kYes});
-  harness.Step(Shutdown{});
-  EXPECT_EQ(harness.First<Complete>().ending, Ending::kAborted);
-  EXPECT_EQ(harness.First<Complete>().reason, EndingReason::kShuttingDown);
-}
-
-// Round 1 is decided at participants 0 and 1, and delivered to 0 alone.
-void ShutDownWithACommitOwedToOne(Harness* harness) {
-  harness->StartReady();
-  harness->Submits(1, {0, 1});
-  harness->Votes(0, Round(1), {kYes});
-  harness->Votes(1, Round(1), {kYes});
-  harness->Step(DecisionDurable{Round(1)});
-  harness->CommitAnswers(0, Round(1));
-  harness->Step(Shutdown{});
-  EXPECT_EQ(harness->Count<Idle>(), 0u);
-}
-
-TEST(RoundTest, AShutdownWaitsForWhatIsOwedToAParticipantThatRecovers) {
-  Harness harness;
-  ShutDownWithACommitOwedToOne(&harness);
-  harness.Step(CommitFailed{1, Round(1), CallFailure::kRefused});
-  EXPECT_EQ(harness.StateOf(1), ParticipantState::kRecovering);
-  EXPECT_EQ(harness.Count<Idle>(), 0u);
-  harness.reports[1].prepared = Round(1);
-  harness.FenceAnswers(1);
-  harness.reports[1].prepared = RoundId();
-  EXPECT_EQ(harness.Count<Idle>(), 0u);
-  harness.CommitAnswers(1, Round(1));
-  EXPECT_EQ(harness.Count<Idle>(), 1u);
-}
-
-TEST(RoundTest, AShutdownDoesNotWaitForAParticipantThatCannotBeReached) {
-  Harness harness;
-  ShutDownWithACommitOwedToOne(&harness);
-  harness.Step(CommitFailed{1, Round(1), CallFailure::kUnavailable});
-  EXPECT_EQ(harness.Count<Idle>(), 0u);
-  harness.Step(FenceFailed{1, CallFailure::kUnavailable});
-  EXPECT_EQ(harness.StateOf(1), ParticipantState::kUnreachable);
-  EXPECT_EQ(harness.Count<Idle>(), 1u);
-}
-
-TEST(RoundTest, ADeferredTransactionEndsWithTheShutdown) {
-  Harness harness;
-  harness.StartReady();
-  harness.Submits(1, {0, 1});
-  harness.Step(Shutdown{});
-  harness.Votes(0, Round(1), {kDefer});
-  harness.Votes(1, Round(1), {kYes});
-  EXPECT_EQ(harness.First<Complete>().ending, Ending::kAborted);
-  EXPECT_EQ(harness.First<Complete>().reason, EndingReason::kShuttingDown);
 }
 
 }  // namespace
