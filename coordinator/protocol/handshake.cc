@@ -112,6 +112,12 @@ void Core::UpdateState(ParticipantIndex participant, std::string reason) {
   }
 }
 
+// In doubt about what has become durable meanwhile: an answer that waited in the network while a
+// late Commit arrived there, and a faster answer told so.
+bool Core::IsOvertaken(const ParticipantRecord& record, const Report& report) {
+  return report.prepared > record.durable_at_fence && report.prepared <= record.durable;
+}
+
 void Core::On(const FenceAnswered& event) {
   const ParticipantIndex p = event.participant;
   ParticipantRecord& record = participants_[p];
@@ -120,7 +126,8 @@ void Core::On(const FenceAnswered& event) {
   LearnFrom(p, event.report);
   if (dead_) return;
   const bool counts = record.lost_at_fence == record.handshakes_lost &&
-                      record.rounds_sent_at_fence == record.rounds_sent;
+                      record.rounds_sent_at_fence == record.rounds_sent &&
+                      !IsOvertaken(record, event.report);
   if (!counts) return UpdateState(p, "shaking hands again");
   if (event.report.applied > record.least_round) return DieOfOldLog(p, event.report);
   if (LostData(p, event.report)) return;

@@ -13,7 +13,7 @@ Invariants::Invariants(const Config& config, const StartState& start)
     participants_[p].durable = start.participants[p].durable;
   }
   for (const KeptDecision& decision : start.kept) {
-    decisions_[decision.round] = {decision.kept, {}, /*durable=*/true, /*from_log=*/true};
+    decisions_[decision.round] = {decision.kept, {}, /*durable=*/true};
   }
 }
 
@@ -204,6 +204,32 @@ void Invariants::See(const ForgetDecision& effect) {
 void Invariants::See(const RecordDurable& effect) {
   LOCKSTEP_CHECK(effect.durable <= participants_[effect.participant].durable,
                  "records what nobody reported (R22)");
+}
+
+void Invariants::AppendState(std::vector<uint64_t>* words) const {
+  const auto append = [words](RoundId round) {
+    words->push_back(static_cast<uint64_t>(round.value()));
+  };
+  words->push_back(uint64_t{dead_});
+  for (const Participant& it : participants_) {
+    words->push_back(uint64_t{it.fence_under_way} << 4 | uint64_t{it.was_fenced} << 3 |
+                     uint64_t{it.needs_fence} << 2 | uint64_t{it.status_under_way} << 1 |
+                     uint64_t{it.delivery_under_way});
+    for (const RoundId round : {it.last_sent, it.open, it.durable}) append(round);
+  }
+  words->push_back(open_.size());
+  words->insert(words->end(), open_.begin(), open_.end());
+  words->push_back(decisions_.size());
+  for (const auto& [round, decision] : decisions_) {
+    append(round);
+    words->push_back(uint64_t{decision.durable});
+    words->push_back(decision.kept.size());
+    for (const KeptBranches& kept : decision.kept) {
+      words->push_back(uint64_t{kept.participant} << 32 | kept.cut);
+    }
+    words->push_back(decision.committed.size());
+    words->insert(words->end(), decision.committed.begin(), decision.committed.end());
+  }
 }
 
 }  // namespace lockstep::coordinator

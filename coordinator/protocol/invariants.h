@@ -31,6 +31,9 @@ class Invariants {
   // One StepAll.
   void ObserveAll(absl::Span<const Event> events, absl::Span<const Effect> effects);
 
+  // Two that append the same words judge everything that follows alike; instants aside.
+  void AppendState(std::vector<uint64_t>* words) const;
+
  private:
   struct Participant {
     bool fence_under_way = false;
@@ -46,7 +49,6 @@ class Invariants {
     std::vector<KeptBranches> kept;
     std::set<TransactionHandle> committed;
     bool durable = false;
-    bool from_log = false;
   };
 
   void See(const Submit& event);

@@ -2,9 +2,9 @@
 // participants over a log, disks and a network that is a multiset of messages. In every state the
 // invariants of docs/PROTOCOL.md hold, and from every state all comes to rest once faults stop.
 //
-// What is left out: request_ids (R18, R19), copies of the log (R22), clocks and seeds (R23), and
-// transactions that run out of time while they wait. Time is one event that makes whatever waits
-// due.
+// What is left out: request_ids (R18, R19), copies of the log (R22), clocks and seeds (R23),
+// vetoes, and transactions that run out of time while they wait. Time is one event that makes
+// whatever waits due.
 //
 //   model_test                          the normal run
 //   model_test --gtest_filter=*/Losses  one model of setups.cc

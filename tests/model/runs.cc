@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/check_hook.h"
 #include "tests/model/participants.h"
 #include "tests/model/run_events.h"
 
@@ -32,6 +33,25 @@ void AppendEffect(const Effect& effect, Words* words) {
     words->push_back(durable->participant);
     words->push_back(static_cast<uint64_t>(durable->durable.value()));
   }
+}
+
+struct CheckFailure {
+  std::string what;
+};
+
+// A check that fails is a violation: the search then tells the way to it. False if one did.
+template <typename Act>
+bool Checked(Act act, Deeds* deeds) {
+  internal::SetCheckFailureHook([](const std::string& message) { throw CheckFailure{message}; });
+  bool holds = true;
+  try {
+    act();
+  } catch (const CheckFailure& failure) {
+    deeds->emplace_back(Violation{"a coordinator ends itself: " + failure.what});
+    holds = false;
+  }
+  internal::SetCheckFailureHook(nullptr);
+  return holds;
 }
 
 }  // namespace
@@ -84,6 +104,8 @@ Id Runs::InternRun(const Run& run) {
   words.push_back(run.open.size());
   words.insert(words.end(), run.open.begin(), run.open.end());
   run.protocol.AppendState(&words);
+  // One that was switched off has seen nothing.
+  run.invariants.AppendState(&words);
   return runs_.Intern(words, run);
 }
 
@@ -210,13 +232,14 @@ RunStep Runs::Step(Id run, Trigger trigger, uint32_t argument) {
   Deeds deeds;
   const std::vector<Event> events = EventsOf(&next, trigger, argument, &deeds);
   std::vector<Effect> effects;
-  if (!events.empty()) {
+  const auto step = [&] {
     next.protocol.StepAll(events, NowOf(next), &effects);
-    if (!is_broken_) {
-      next.invariants.ObserveAll(events, effects);
-      next.protocol.CheckInvariants();
-    }
-  }
+    if (is_broken_) return;
+    next.invariants.ObserveAll(events, effects);
+    next.protocol.CheckInvariants();
+  };
+  // What failed half-way has no state.
+  if (!events.empty() && !Checked(step, &deeds)) effects = {coordinator::Fatal{}};
   return place->second = CarryOut(&next, std::move(effects), std::move(deeds));
 }
 

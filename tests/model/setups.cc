@@ -44,6 +44,10 @@ std::vector<Exploration> MakeExplorations() {
       1'000'000, true);
   add(MakeSetup("Cuts", {kFirst, kOnlyFirst, kBehind}, {.crashes = 1, .defers = 1}), 1'000'000,
       true);
+  add(MakeSetup("CrashesAndLosses", {kFirst, kOnlyFirst}, {.crashes = 1, .losses = 1}), 1'000'000,
+      true);
+  add(MakeSetup("RestartsAndLosses", {kFirst, kOnlyFirst}, {.coordinator_crashes = 1, .losses = 1}),
+      1'000'000, true);
   const ModelTransaction all_three = {Needs::kNothing, 0, {0, 1, 2}};
   const ModelTransaction only_first = {Needs::kUnwritten, 1, {0, 1, 2}};
   add(MakeWide("ThreeParticipants", {2, 1}, {all_three, only_first}, {.crashes = 1}), 1'000'000,

@@ -314,6 +314,29 @@ TEST(HandshakeTest, AFenceAnswerThatARoundOvertookDoesNotCountR15) {
   EXPECT_EQ(harness.StateOf(0), ParticipantState::kReady);
 }
 
+TEST(HandshakeTest, AFenceAnswerInDoubtAboutWhatIsKnownDurableIsOldAndAskedForAgainR15) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0});
+  harness.Votes(0, Round(1), {kYes});
+  harness.Step(DecisionDurable{Round(1)});
+  harness.reports[0].prepared = Round(1);
+  harness.Step(CommitFailed{0, Round(1), CallFailure::kUnavailable});
+  ASSERT_EQ(harness.CountFor<SendFence>(0), 1u);
+  const Report old = harness.reports[0];
+  // The Commit arrives after all, its sync too, and a Status tells so before the Fence's answer.
+  harness.reports[0].applied = Round(1);
+  harness.reports[0].durable = Round(1);
+  harness.reports[0].prepared = RoundId();
+  harness.StatusAnswers(0);
+  harness.Step(FenceAnswered{0, old});
+  EXPECT_EQ(harness.Count<SendRollback>(), 0u);
+  ASSERT_EQ(harness.CountFor<SendFence>(0), 1u);
+  harness.FenceAnswers(0);
+  harness.CommitAnswers(0, Round(1));
+  EXPECT_TRUE(harness.IsFree(0));
+}
+
 TEST(HandshakeTest, TheFenceSaysWhichRunHasTakenTheTermR22) {
   Harness harness;
   harness.Start();
@@ -347,42 +370,6 @@ TEST(HandshakeTest, ARepeatedPrepareThatRanAfterItsRoundIsFoundByStatus) {
   EXPECT_EQ(harness.CountFor<SendFence>(0), 1u);
   harness.FenceAnswers(0);
   EXPECT_EQ(harness.First<SendRollback>().round, Round(1));
-}
-
-TEST(ReadTest, AReadGoesToTheMasterWithTheLastRoundDecidedThereR21) {
-  Harness harness(MakeConfig({2, 1}));
-  harness.Start();
-  EXPECT_FALSE(harness.protocol().RouteRead(0).has_value());
-  harness.FenceAnswers(1);
-  EXPECT_EQ(harness.protocol().RouteRead(0)->participant, 1u);
-  harness.FenceAnswers(0);
-  EXPECT_EQ(harness.protocol().RouteRead(0)->participant, 0u);
-  harness.Submits(1, {0, 1});
-  harness.Votes(0, Round(1), {kYes});
-  harness.Votes(1, Round(1), {kYes});
-  EXPECT_EQ(harness.protocol().RouteRead(0)->least_round, RoundId());
-  harness.Step(DecisionDurable{Round(1)});
-  EXPECT_EQ(harness.protocol().RouteRead(0)->least_round, Round(1));
-  EXPECT_FALSE(harness.protocol().RouteRead(1).has_value());
-  EXPECT_EQ(harness.protocol().RouteReadTo(1)->least_round, Round(1));
-}
-
-TEST(ReadTest, WithoutTheMasterTheFirstReadyReplicaIsReadR21) {
-  Harness harness(MakeConfig({3}));
-  harness.Start();
-  harness.FenceAnswers(1);
-  harness.FenceAnswers(2);
-  EXPECT_EQ(harness.protocol().RouteRead(0)->participant, 1u);
-}
-
-TEST(ReadTest, AfterARestartReadsKnowWhatWasDecidedBeforeR21) {
-  StartState start = MakeStart(3);
-  start.participants = {{Round(4), Round(5)}};
-  Harness harness(MakeConfig({1}), start);
-  harness.reports[0].applied = Round(5);
-  harness.reports[0].durable = Round(5);
-  harness.StartReady();
-  EXPECT_EQ(harness.protocol().RouteRead(0)->least_round, Round(5));
 }
 
 }  // namespace
