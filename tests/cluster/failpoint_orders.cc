@@ -54,10 +54,19 @@ FailpointOrders::~FailpointOrders() {
 }
 
 void FailpointOrders::Arm(size_t process, const std::string& name, int nth) {
+  Write(process, name, nth, /*freezes=*/false);
+}
+
+void FailpointOrders::ArmFreeze(size_t process, const std::string& name) {
+  Write(process, name, /*nth=*/1, /*freezes=*/true);
+}
+
+void FailpointOrders::Write(size_t process, const std::string& name, int nth, bool freezes) {
   FailpointOrder& order = *orders_[process];
   LOCKSTEP_CHECK(name.size() < sizeof(order.name), "a failpoint's name is too long");
   Disarm(process);
   order.reached.store(0);
+  order.freezes.store(freezes ? 1 : 0);
   std::memset(order.name, 0, sizeof(order.name));
   name.copy(order.name, name.size());
   order.armed.store(nth, std::memory_order_release);

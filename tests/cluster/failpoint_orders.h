@@ -31,12 +31,16 @@ class FailpointOrders {
 
   // From now on the process ends when it comes to the failpoint for the nth time. It may run.
   void Arm(size_t process, const std::string& name, int nth = 1);
+  // It stands still there, as by SIGSTOP, and goes on where it was once it is thawed.
+  void ArmFreeze(size_t process, const std::string& name);
   // Returns whether that came too late: the process is at its end.
   bool Disarm(size_t process);
-  // Whether it ended there since Arm.
+  // Whether it came there since it was armed.
   bool Reached(size_t process) const;
 
  private:
+  void Write(size_t process, const std::string& name, int nth, bool freezes);
+
   std::vector<FailpointOrder*> orders_;
 };
 

@@ -35,7 +35,12 @@ void Failpoint(const char* name) {
   if (std::strncmp(order->name, name, sizeof(order->name)) != 0) return;
   // Several threads may come here at once: one of them takes the last step.
   if (order->armed.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  const bool freezes = order->freezes.load() != 0;
   order->reached.store(1, std::memory_order_release);
+  if (freezes) {
+    kill(getpid(), SIGSTOP);
+    return;
+  }
   kill(getpid(), SIGKILL);
   for (;;) pause();
 }

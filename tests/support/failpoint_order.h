@@ -1,4 +1,5 @@
-// Where a process is to end, told through a file that it and its test have mapped.
+// Where a process is to end, or to stand still, told through a file that it and its test have
+// mapped.
 #ifndef LOCKSTEP_TESTS_SUPPORT_FAILPOINT_ORDER_H_
 #define LOCKSTEP_TESTS_SUPPORT_FAILPOINT_ORDER_H_
 
@@ -11,7 +12,8 @@ namespace lockstep {
 struct FailpointOrder {
   char name[56];
   std::atomic<int32_t> armed;
-  std::atomic<int32_t> reached;  // 1 once the process ended there
+  std::atomic<int32_t> reached;  // 1 once the process came there
+  std::atomic<int32_t> freezes;  // 1: it stands still until SIGCONT, and goes on from there
 };
 static_assert(std::atomic<int32_t>::is_always_lock_free);
 

@@ -1,0 +1,71 @@
+// A node stands still just before its vote leaves it, or just behind its answer, for longer than
+// the coordinator waits, and then goes on as if nothing had been.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <iostream>
+#include <random>
+#include <string>
+
+#include "absl/time/clock.h"
+#include "tests/cluster/bank_audit.h"
+#include "tests/cluster/bank_workload.h"
+#include "tests/cluster/failpoint_orders.h"
+#include "tests/support/process_cluster.h"
+
+namespace lockstep::testing_support {
+namespace {
+
+constexpr absl::Duration kSettled = absl::Seconds(60);
+constexpr absl::Duration kComesThere = absl::Seconds(20);
+// No vote is waited for beyond the time of its transactions, which is 10 s.
+constexpr absl::Duration kFrozen = absl::Seconds(12);
+
+class FrozenNodeTest : public testing::TestWithParam<std::string> {
+ protected:
+  bool ComesThere(size_t node) {
+    const absl::Time end = absl::Now() + kComesThere;
+    while (!orders_.Reached(node) && absl::Now() < end) {
+      workload_.WaitForCommits(1, absl::Milliseconds(20));
+    }
+    return orders_.Reached(node);
+  }
+  // Others go on meanwhile.
+  void PassTimeFrozen() {
+    const absl::Time end = absl::Now() + kFrozen;
+    while (absl::Now() < end) workload_.WaitForCommits(1'000'000, end - absl::Now());
+  }
+
+  const uint64_t seed_ = std::random_device{}();
+  ProcessCluster cluster_{FiveNodes(), {.has_failpoints = true}};
+  FailpointOrders orders_{&cluster_};
+  BankWorkload workload_{&cluster_, seed_};
+  BankAudit audit_{&cluster_};
+};
+
+TEST_P(FrozenNodeTest, EveryTransferIsWholeAndAsItWasTold) {
+  std::cout << "seed " << seed_ << std::endl;
+  cluster_.StartAll();
+  ASSERT_EQ(cluster_.WaitUntilSettled(kSettled).value_or(""), "");
+  workload_.CreateTables();
+  const size_t node = std::mt19937_64(seed_)() % cluster_.size();
+  SCOPED_TRACE(cluster_.process_name(node));
+  workload_.Start(/*writers=*/8, /*readers=*/2);
+  ASSERT_TRUE(workload_.WaitForCommits(10, absl::Seconds(20)));
+  orders_.ArmFreeze(node, GetParam());
+  ASSERT_TRUE(ComesThere(node));
+  PassTimeFrozen();
+  cluster_.process(node).Thaw();
+  EXPECT_TRUE(workload_.WaitForCommits(10, absl::Seconds(30)));
+  workload_.Stop();
+  ASSERT_EQ(cluster_.WaitUntilSettled(kSettled).value_or(""), "");
+  EXPECT_EQ(workload_.wrong_read(), "");
+  audit_.Check(workload_.TakeTransfers());
+}
+
+INSTANTIATE_TEST_SUITE_P(Rules, FrozenNodeTest,
+                         testing::Values("prepare_synced", "commit_answered"),
+                         [](const auto& p) { return p.param; });
+
+}  // namespace
+}  // namespace lockstep::testing_support
