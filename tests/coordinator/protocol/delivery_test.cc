@@ -199,6 +199,33 @@ TEST_F(DeliveryTest, WhatIsInDoubtBehindADecisionIsRolledBackBehindItR14) {
   EXPECT_EQ(harness_.First<SendRollback>().round, Round(7));
 }
 
+TEST_F(DeliveryTest, WhatIsDecidedLaterOfAnEarlierRoundIsDeliveredFirstR14) {
+  harness_.Submits(1, {0, 1});
+  harness_.Step(PrepareFailed{0, Round(1), CallFailure::kTimeout});
+  harness_.reports[0].prepared = Round(5);
+  harness_.reports[0].in_doubt = true;
+  harness_.FenceAnswers(0);
+  ASSERT_EQ(harness_.First<SendRollback>().round, Round(5));
+  harness_.Step(RollbackFailed{0, Round(5), CallFailure::kTimeout});
+  harness_.Votes(1, Round(1), {kNo});
+  EXPECT_EQ(harness_.First<SendRollback>().round, Round(1));
+  harness_.RollbackAnswers(0, Round(1));
+  EXPECT_EQ(harness_.First<SendRollback>().round, Round(5));
+}
+
+TEST_F(DeliveryTest, WhatIsDurableLeavesLaterDecisionsKeptR17) {
+  harness_.Submits(1, {0});
+  harness_.Votes(0, Round(1), {kYes});
+  harness_.Step(DecisionDurable{Round(1)});
+  harness_.CommitAnswers(0, Round(1));
+  harness_.Submits(2, {0});
+  harness_.Votes(0, Round(2), {kYes});
+  harness_.Step(DecisionDurable{Round(2)});
+  harness_.Step(Heard{0, harness_.reports[0].boot_id, Round(1)});
+  ASSERT_EQ(harness_.Count<ForgetDecision>(), 1u);
+  EXPECT_EQ(harness_.First<ForgetDecision>().round, Round(1));
+}
+
 TEST_F(DeliveryTest, AHigherTermInAnAnswerEndsTheProcessR22) {
   DecideRoundOne();
   harness_.reports[0].term = 2;

@@ -372,5 +372,17 @@ TEST(HandshakeTest, ARepeatedPrepareThatRanAfterItsRoundIsFoundByStatus) {
   EXPECT_EQ(harness.First<SendRollback>().round, Round(1));
 }
 
+TEST(HandshakeTest, AStatusThatARoundOvertookSaysNothingAboutIdleness) {
+  Harness harness;
+  harness.StartReady();
+  harness.Pass(kStatusInterval);
+  ASSERT_EQ(harness.CountFor<SendStatus>(0), 1u);
+  harness.Submits(1, {0});
+  harness.Votes(0, Round(1), {kNo});
+  harness.reports[0].prepared = Round(1);
+  harness.StatusAnswers(0);
+  EXPECT_EQ(harness.CountFor<SendFence>(0), 0u);
+}
+
 }  // namespace
 }  // namespace lockstep::coordinator

@@ -113,6 +113,20 @@ TEST_F(QueueTest, ReturnedOnesLeadInTheirOldOrder) {
   EXPECT_EQ(Join(), (Handles{1, 2, 3, 4}));
 }
 
+TEST_F(QueueTest, OneThatOvertookAnUnreadyOneGoesBackBehindItWhenThatIsReady) {
+  queue_.SetReady(1, false);
+  queue_.Add(Of(1, {0, 1}));
+  queue_.Add(Of(2, {0}));
+  EXPECT_EQ(Join(), (Handles{2}));
+  queue_.SetReady(1, true);
+  capacities_[0].free = false;
+  EXPECT_EQ(Join(), (Handles{}));
+  queue_.Add(Of(3, {0}));
+  queue_.Return(joined_);
+  capacities_[0].free = true;
+  EXPECT_EQ(Join(), (Handles{1, 2, 3}));
+}
+
 TEST_F(QueueTest, ReturnedOnesGoToTheirAgeBehindOlderOnes) {
   queue_.Add(Of(1, {0}));
   Join();

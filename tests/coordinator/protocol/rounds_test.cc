@@ -287,6 +287,15 @@ TEST(RoundTest, ASlowParticipantGetsFewerTransactionsARoundButAlwaysOne) {
   EXPECT_EQ(harness.First<SendPrepare>().branches.size(), 1u);
 }
 
+TEST(RoundTest, AFastParticipantGetsAsManyAsOthers) {
+  Harness harness;
+  harness.StartReady();
+  harness.Submits(1, {0});
+  harness.Step(PrepareAnswered{0, Round(1), harness.reports[0], {kNo}, absl::Nanoseconds(100)});
+  harness.StepAll({harness.MakeSubmit(2, {0}), harness.MakeSubmit(3, {0})});
+  EXPECT_EQ(harness.First<SendPrepare>().branches.size(), 2u);
+}
+
 TEST(RoundTest, TooFewVotesAreNoVotes) {
   Harness harness;
   harness.StartReady();
