@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <thread>
 
@@ -203,6 +204,7 @@ TEST_F(WalBoundTest, QueriesAreNotHeldForALongPreparedRound) {
   EXPECT_EQ(node_->engine().NextWake(), kDrainReaders);
   node_->clock().Advance(kDrainReaders);
   node_->engine().Idle();
+  ASSERT_EQ(held.wait_for(std::chrono::seconds(20)), std::future_status::ready);
   EXPECT_TRUE(held.get().ok());
 }
 
