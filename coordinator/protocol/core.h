@@ -123,7 +123,6 @@ class Core {
   void Unreachable(ParticipantIndex participant, std::string reason);
   void UpdateState(ParticipantIndex participant, std::string reason);
   void DieOfOldLog(ParticipantIndex participant, const Report& report);
-  static bool IsOvertaken(const ParticipantRecord& record, const Report& report);
   bool LostData(ParticipantIndex participant, const Report& report);
   void Recover(ParticipantIndex participant, const Report& report);
   void KeepConnected(ParticipantIndex participant);

@@ -38,6 +38,7 @@ void Core::AppendParticipant(const ParticipantRecord& record, std::vector<uint64
   }
   Append(record.fence_under_way ? record.durable_at_fence : RoundId(), words);
   Append(record.fence_under_way ? record.least_round_at_fence : RoundId(), words);
+  words->push_back(record.fence_under_way ? record.heard_since_fence : 0);
   words->push_back(record.kept.size());
   for (const KeptHere& kept : record.kept) {
     Append(kept.round, words);

@@ -12,6 +12,13 @@ std::string Describe(RoundId round) {
   return absl::StrCat("round ", round.term(), ".", round.number());
 }
 
+// Whether the answer to a Fence waited in the network while a faster one told more: that what it
+// shows as prepared is durable, after a late Commit; or that another run answers there.
+bool IsOvertaken(const ParticipantRecord& record, const Report& report) {
+  if (record.heard_since_fence != 0 && record.heard_since_fence != report.boot_id) return true;
+  return report.prepared > record.durable_at_fence && report.prepared <= record.durable;
+}
+
 }  // namespace
 
 // What every answer tells. A term above ours means that the log was replaced by an older copy, or
@@ -44,6 +51,7 @@ void Core::On(const Heard& event) {
 
 void Core::LearnBoot(ParticipantIndex participant, uint64_t boot_id) {
   ParticipantRecord& record = participants_[participant];
+  if (record.fence_under_way) record.heard_since_fence = boot_id;
   if (!record.shaken || record.boot_id == boot_id) return;
   if (config_.broken.no_fence_on_new_boot_id) {
     record.boot_id = boot_id;
@@ -110,12 +118,6 @@ void Core::UpdateState(ParticipantIndex participant, std::string reason) {
   for (const Slot slot : waiting) {
     EndWaiting(slot, Ending::kAborted, EndingReason::kParticipantUnavailable, participant);
   }
-}
-
-// In doubt about what has become durable meanwhile: an answer that waited in the network while a
-// late Commit arrived there, and a faster answer told so.
-bool Core::IsOvertaken(const ParticipantRecord& record, const Report& report) {
-  return report.prepared > record.durable_at_fence && report.prepared <= record.durable;
 }
 
 void Core::On(const FenceAnswered& event) {
@@ -285,6 +287,7 @@ void Core::SendFenceTo(ParticipantIndex participant) {
   record.rounds_sent_at_fence = record.rounds_sent;
   record.durable_at_fence = record.durable;
   record.least_round_at_fence = record.least_round;
+  record.heard_since_fence = 0;
   Emit(SendFence{participant});
 }
 

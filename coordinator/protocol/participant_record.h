@@ -45,8 +45,9 @@ struct ParticipantRecord {
   absl::Time in_doubt_since = absl::InfinitePast();
   absl::Duration last_heard;
 
-  // The Fence. An answer counts only if nothing asked for another one meanwhile, and no round was
-  // sent; it is measured by what was known when it was sent, since older news may overtake it.
+  // The Fence. An answer counts only if nothing asked for another one meanwhile, no round was sent,
+  // and no other answer told more than it; it is measured by what was known when it was sent, since
+  // older news may overtake it.
   bool fence_under_way = false;
   uint64_t handshakes_lost = 0;
   uint64_t lost_at_fence = 0;
@@ -54,6 +55,7 @@ struct ParticipantRecord {
   uint64_t rounds_sent_at_fence = 0;
   RoundId durable_at_fence;
   RoundId least_round_at_fence;
+  uint64_t heard_since_fence = 0;  // the run that was heard last since it was sent; 0: none
   absl::Duration next_fence;
   absl::Duration fence_pause = kFirstRetry;
 

@@ -149,7 +149,7 @@ TEST(ChaosTest, EveryTransactionIsWholeAndAsItWasToldWhateverHappens) {
     const absl::Time struck = absl::Now();
     lists.Stop();
     workload.Stop();
-    // Clients hold their last calls for up to 15 s of it.
+    // Clients hold their last calls for up to 18 s of it.
     unsettled = cluster.WaitUntilSettled(struck + kSettled - absl::Now()).value_or("");
     std::cout << nemesis.kills() << " kills; " << (absl::Now() - struck)
               << " after the last: " << (unsettled.empty() ? "settled" : unsettled) << std::endl;

@@ -39,7 +39,8 @@ struct CheckFailure {
   std::string what;
 };
 
-// A check that fails is a violation: the search then tells the way to it. False if one did.
+// A check of a coordinator that fails is a violation: the search tells the way to it. False if one
+// did.
 template <typename Act>
 bool Checked(Act act, Deeds* deeds) {
   internal::SetCheckFailureHook([](const std::string& message) { throw CheckFailure{message}; });
@@ -127,9 +128,13 @@ RunStep Runs::Start(Id* log) {
             {},
             absl::Seconds(1)};
     std::vector<Effect> effects;
-    run.protocol.Start(NowOf(run), &effects);
-    if (!is_broken_) run.invariants.ObserveStart(effects);
-    place->second = {InternLog(next), CarryOut(&run, std::move(effects), {})};
+    Deeds deeds;
+    const auto begin = [&] {
+      run.protocol.Start(NowOf(run), &effects);
+      if (!is_broken_) run.invariants.ObserveStart(effects);
+    };
+    if (!Checked(begin, &deeds)) effects = {coordinator::Fatal{}};
+    place->second = {InternLog(next), CarryOut(&run, std::move(effects), std::move(deeds))};
   }
   *log = place->second.log;
   return place->second.step;

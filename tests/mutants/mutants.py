@@ -24,6 +24,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIST = pathlib.Path(__file__).with_name("list.txt")
 # Its table of rules and tests names every rule.
 RULES = ROOT / "docs" / "PROTOCOL.md"
+# Of mutants that break no numbered rule: of the decision log, and of the coordinator's protocol.
+OTHER_PREFIXES = ("LOG", "CORE")
 # A mutant may loop for ever. That a test takes so much longer than on good code proves nothing: a
 # mutant has to fail an assertion or break an invariant.
 SLOWER = 5
@@ -66,7 +68,10 @@ def parse(text):
         elif word == "survives":
             mutants[-1].reason = rest
         elif word == "unbroken":
-            unbroken.append(rest.split()[0])
+            rule, _, reason = rest.partition(" ")
+            if not reason:
+                raise SystemExit(f"{LIST.name}:{number}: it does not say why")
+            unbroken.append(rule)
         elif not rest:
             mutants.append(Mutant(word))
         else:
@@ -94,6 +99,8 @@ def complaints(mutants, read):
 def unguarded(mutants, unbroken, named):
     """The rules that are neither broken by a mutant nor said to be beyond one."""
     broken = {mutant.name.partition("_")[0] for mutant in mutants}
+    for prefix in sorted(broken - set(named) - set(OTHER_PREFIXES)):
+        yield f"{prefix} is no rule"
     for rule in named:
         if rule not in broken and rule not in unbroken:
             yield f"no mutant breaks {rule}"

@@ -52,6 +52,9 @@ class MutantsTest(unittest.TestCase):
         self.assertEqual(list(mutants.unguarded(*read, ["R1", "R2", "R6", "P0"])),
                          ["no mutant breaks P0"])
         self.assertEqual(len(list(mutants.unguarded(*read, ["R1", "R2"]))), 1)
+        self.assertEqual(list(mutants.unguarded(*read, ["R1", "R6"])), ["R2 is no rule"])
+        with self.assertRaises(SystemExit):
+            mutants.parse("unbroken R6\n")
 
     def test_one_survives_only_with_a_reason_and_is_caught_only_without(self):
         (one, two), _ = mutants.parse(TEXT)

@@ -1,5 +1,5 @@
-// What a Failpoint does in the programs that tests kill. FAILPOINT_FILE names a file of one
-// FailpointOrder, which the test writes at any time; without it nothing is a failpoint.
+// What a Failpoint does in the programs that tests kill or freeze. FAILPOINT_FILE names a file of
+// one FailpointOrder, which the test writes at any time; without it nothing is a failpoint.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -38,7 +38,8 @@ void Failpoint(const char* name) {
   const bool freezes = order->freezes.load() != 0;
   order->reached.store(1, std::memory_order_release);
   if (freezes) {
-    kill(getpid(), SIGSTOP);
+    // To this very thread: it goes no step further, and the others stop with it.
+    raise(SIGSTOP);
     return;
   }
   kill(getpid(), SIGKILL);

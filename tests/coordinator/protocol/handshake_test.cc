@@ -40,6 +40,13 @@ TEST(HandshakeTest, ANewBootIdAsksForAHandshakeR15) {
   EXPECT_EQ(harness.StateOf(0), ParticipantState::kReady);
 }
 
+TEST(HandshakeTest, WhoIsNotShakenHandsWithIsNotFreeR14R15) {
+  Harness harness;
+  harness.StartReady();
+  harness.Step(Heard{0, 999, RoundId()});
+  EXPECT_FALSE(harness.IsFree(0));
+}
+
 TEST(HandshakeTest, ARestartTakesTheVoteThatIsAwaitedWithItR11R15) {
   Harness harness;
   harness.StartReady();
@@ -303,40 +310,6 @@ TEST(HandshakeTest, AHigherTermEndsTheProcessAndTheLogWhereverItIsSeenR22) {
   }
 }
 
-TEST(HandshakeTest, AFenceAnswerThatARoundOvertookDoesNotCountR15) {
-  Harness harness;
-  harness.StartReady();
-  harness.Submits(1, {0});
-  harness.reports[0].prepared = Round(1);
-  harness.reports[0].in_doubt = true;
-  harness.FenceAnswers(0);
-  EXPECT_EQ(harness.protocol().GetView().participants[0].in_doubt, RoundId());
-  EXPECT_EQ(harness.StateOf(0), ParticipantState::kReady);
-}
-
-TEST(HandshakeTest, AFenceAnswerInDoubtAboutWhatIsKnownDurableIsOldAndAskedForAgainR15) {
-  Harness harness;
-  harness.StartReady();
-  harness.Submits(1, {0});
-  harness.Votes(0, Round(1), {kYes});
-  harness.Step(DecisionDurable{Round(1)});
-  harness.reports[0].prepared = Round(1);
-  harness.Step(CommitFailed{0, Round(1), CallFailure::kUnavailable});
-  ASSERT_EQ(harness.CountFor<SendFence>(0), 1u);
-  const Report old = harness.reports[0];
-  // The Commit arrives after all, its sync too, and a Status tells so before the Fence's answer.
-  harness.reports[0].applied = Round(1);
-  harness.reports[0].durable = Round(1);
-  harness.reports[0].prepared = RoundId();
-  harness.StatusAnswers(0);
-  harness.Step(FenceAnswered{0, old});
-  EXPECT_EQ(harness.Count<SendRollback>(), 0u);
-  ASSERT_EQ(harness.CountFor<SendFence>(0), 1u);
-  harness.FenceAnswers(0);
-  harness.CommitAnswers(0, Round(1));
-  EXPECT_TRUE(harness.IsFree(0));
-}
-
 TEST(HandshakeTest, TheFenceSaysWhichRunHasTakenTheTermR22) {
   Harness harness;
   harness.Start();
@@ -370,18 +343,6 @@ TEST(HandshakeTest, ARepeatedPrepareThatRanAfterItsRoundIsFoundByStatus) {
   EXPECT_EQ(harness.CountFor<SendFence>(0), 1u);
   harness.FenceAnswers(0);
   EXPECT_EQ(harness.First<SendRollback>().round, Round(1));
-}
-
-TEST(HandshakeTest, AStatusThatARoundOvertookSaysNothingAboutIdleness) {
-  Harness harness;
-  harness.StartReady();
-  harness.Pass(kStatusInterval);
-  ASSERT_EQ(harness.CountFor<SendStatus>(0), 1u);
-  harness.Submits(1, {0});
-  harness.Votes(0, Round(1), {kNo});
-  harness.reports[0].prepared = Round(1);
-  harness.StatusAnswers(0);
-  EXPECT_EQ(harness.CountFor<SendFence>(0), 0u);
 }
 
 }  // namespace
