@@ -69,11 +69,13 @@ Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, Participant
       term_(start.state.term),
       start_time_(clock->WallNow()),
       log_id_(log->log_id()),
+      log_clock_(start.log_time.value_or(start_time_), clock->MonotonicNow()),
       links_(std::move(links)),
       sink_(std::make_unique<Sink>(this)) {
   EngineOutside outside;
   outside.cluster = cluster_;
   outside.clock = clock_;
+  outside.log_clock = &log_clock_;
   outside.links = &links_;
   outside.decisions = sink_.get();
   outside.answer = options.answer;
@@ -84,6 +86,7 @@ Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, Participant
   engine_options.log_id = log->log_id();
   engine_options.boot_id = start.boot_ids.back();
   start.boot_ids.pop_back();
+  engine_options.latest_wall = start.latest_wall;
   engine_options.earlier_boot_ids = std::move(start.boot_ids);
   engine_options.slow_transaction = options.slow_transaction;
   engine_options.max_result_bytes = options.max_result_bytes;
@@ -104,8 +107,8 @@ Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, Participant
   listener.on_space = [this](bool is_short) { Post(SpaceChanged{is_short}); };
   listener.on_answers = [this](bool are_full) { Post(AnswersChanged{are_full}); };
   listener.on_forgotten = [this](ForgottenAnswers forgotten) { Post(std::move(forgotten)); };
-  log_ =
-      std::make_unique<DecisionLogThread>(std::move(log), clock_, options.log, std::move(listener));
+  log_ = std::make_unique<DecisionLogThread>(std::move(log), clock_, log_clock_, options.log,
+                                             std::move(listener));
   sink_->Connect(log_.get());
 }
 

@@ -17,6 +17,7 @@
 #include "coordinator/decision_log.h"
 #include "coordinator/decision_log_thread.h"
 #include "coordinator/engine.h"
+#include "coordinator/log_clock.h"
 #include "coordinator/start_term.h"
 
 namespace lockstep::coordinator {
@@ -104,6 +105,7 @@ class Coordinator {
   const Term term_;
   const absl::Time start_time_;
   const std::string log_id_;
+  const LogClock log_clock_;
 
   std::mutex mutex_;
   std::condition_variable idle_changed_;

@@ -185,8 +185,7 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
 
  private:
   void GetRequest(TransactionCall call) {
-    RequestTry request =
-        RequestTryOf(call.request(), coordinator_->log_id(), coordinator_->clock().WallNow());
+    RequestTry request = RequestTryOf(call.request(), coordinator_->log_id());
     auto shared = std::make_shared<TransactionCall>(std::move(call));
     const std::optional<Error> refused = coordinator_->Run(
         [self = shared_from_this(), shared, request = std::move(request)](Engine& engine) mutable {
@@ -197,7 +196,7 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
 
   void AskForRequest(TransactionCall call, RequestTry request, Engine& engine) {
     bool has_room = false;
-    RequestTable::Standing standing = engine.AskForRequest(request, &has_room);
+    RequestTable::Standing standing = engine.AskForRequest(&request, &has_room);
     if (!has_room) return call.Fail(TooManyAttempts(engine.remembered_attempts()));
     if (standing.in_flight) {
       v1::GetTransactionResponse response;

@@ -42,9 +42,9 @@ struct StoredAnswer {
   std::string request_id;
   RequestKey key = 0;
   BodyHash body;
-  absl::Time keep_until;
-  RoundId round;       // that committed it
-  std::string answer;  // a serialized ExecuteResponse
+  absl::Time keep_until;  // by LogClock
+  RoundId round;          // that committed it
+  std::string answer;     // a serialized ExecuteResponse
 };
 
 // The outcome of a round that keeps at least one branch (rule R12).
@@ -55,6 +55,9 @@ struct Decision {
   absl::Time decide_time;
   absl::Time latest_clock;  // the latest instant that a transaction of the round saw (R23)
   std::vector<StoredAnswer> answers;  // of those transactions that have a request_id
+  absl::Time log_time;                // when it was decided, by LogClock
+  // The latest that it may have been by any clock: no expire_time is held against an earlier time.
+  absl::Time latest_wall;
 };
 
 // What a new term starts from.
@@ -62,7 +65,10 @@ struct RecoveredState {
   std::vector<KeptDecision> open;       // those not forgotten, in the order of rounds
   std::vector<RoundId> durable_rounds;  // of each member: the last one recorded (R22)
   absl::Time clock_floor;               // no transaction may see an earlier instant (R23)
-  RequestIndex requests;                // every committed request_id that is kept (R18)
+  // Of the newest decision; none if there never was one.
+  std::optional<absl::Time> log_time;
+  absl::Time latest_wall = absl::UnixEpoch();
+  RequestIndex requests;  // every committed request_id that is kept (R18)
   // Of the runs that had the terms 1, 2 and so on; the last is that of the newest term (R22).
   std::vector<uint64_t> boot_ids;
 };
@@ -135,14 +141,16 @@ class DecisionLog {
                                                                  const Rounds& rounds,
                                                                  absl::Time keep_until) = 0;
 
-  // Drops the answers of rounds of which none is to be kept at `now`, a bounded number a call.
+  // Drops the answers of rounds of which none is to be kept at `now` (by LogClock), a bounded
+  // number a call.
   virtual absl::StatusOr<std::vector<ForgottenAnswers>> PruneAnswers(absl::Time now) = 0;
 
   // What the kept answers take.
   virtual uint64_t answer_bytes() const = 0;
 
-  // Drops outcomes decided before `keep_since` whose decisions are forgotten, a bounded number a
-  // call, and moves the horizon past them. Returns how many were dropped.
+  // Drops outcomes decided before `keep_since` (by LogClock) whose decisions are forgotten, a
+  // bounded number a call, and moves the horizon past them. The newest stays: it has the log's
+  // time. Returns how many were dropped.
   virtual absl::StatusOr<int> Prune(absl::Time keep_since) = 0;
 
   // Housekeeping that may take milliseconds: what can wait is done only when `idle`, so call it

@@ -26,14 +26,14 @@ void Require(const absl::Status& status, const char* what) {
 }  // namespace
 
 DecisionLogThread::DecisionLogThread(std::unique_ptr<DecisionLog> log, const Clock* clock,
-                                     DecisionLogThreadOptions options, DecisionLogListener listener)
+                                     LogClock log_clock, DecisionLogThreadOptions options,
+                                     DecisionLogListener listener)
     : log_(std::move(log)),
       clock_(clock),
+      log_clock_(log_clock),
       options_(options),
       listener_(std::move(listener)),
       space_asked_(-absl::InfiniteDuration()),
-      first_wall_(clock->WallNow()),
-      first_monotonic_(clock->MonotonicNow()),
       actor_(
           "decision-log", kCapacity, 0,
           [this](std::vector<Command>& commands) { Handle(commands); }, kIdleAfter,
@@ -159,16 +159,10 @@ void DecisionLogThread::AskForSpace() {
 // A few at a time, so that they never hold up a decision for long; but twice as many as came since,
 // or they would pile up.
 void DecisionLogThread::DropOld() {
-  const absl::Time now = SteadyNow();
+  const absl::Time now = log_clock_.At(clock_->MonotonicNow());
   DropOldOutcomes(now - options_.outcome_lifetime);
   DropOldAnswers(now);
   rounds_written_ = 0;
-}
-
-// Never ahead of the time that has passed: a clock that is set forward must not make an answer old,
-// whose client would then be applied twice. One that is set back keeps everything for longer.
-absl::Time DecisionLogThread::SteadyNow() const {
-  return std::min(clock_->WallNow(), first_wall_ + (clock_->MonotonicNow() - first_monotonic_));
 }
 
 void DecisionLogThread::DropOldOutcomes(absl::Time keep_since) {

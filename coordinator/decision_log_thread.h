@@ -16,6 +16,7 @@
 #include "common/actor.h"
 #include "common/clock.h"
 #include "coordinator/decision_log.h"
+#include "coordinator/log_clock.h"
 
 namespace lockstep::coordinator {
 
@@ -50,7 +51,7 @@ struct DecisionLogThreadOptions {
 class DecisionLogThread {
  public:
   // `log` has been recovered. `clock` outlives the object.
-  DecisionLogThread(std::unique_ptr<DecisionLog> log, const Clock* clock,
+  DecisionLogThread(std::unique_ptr<DecisionLog> log, const Clock* clock, LogClock log_clock,
                     DecisionLogThreadOptions options, DecisionLogListener listener);
 
   void Append(std::vector<Decision> decisions);
@@ -99,11 +100,11 @@ class DecisionLogThread {
   void DropOld();
   void DropOldOutcomes(absl::Time keep_since);
   void DropOldAnswers(absl::Time now);
-  absl::Time SteadyNow() const;
   void Idle();
 
   const std::unique_ptr<DecisionLog> log_;
   const Clock* const clock_;
+  const LogClock log_clock_;
   const DecisionLogThreadOptions options_;
 
   // Only the thread touches what follows.
@@ -112,9 +113,6 @@ class DecisionLogThread {
   LogBatch lazy_;
   absl::Duration lazy_since_;
   absl::Duration space_asked_;
-  // Where the clocks stood at the start.
-  const absl::Time first_wall_;
-  const absl::Duration first_monotonic_;
   uint64_t rounds_written_ = 0;  // since old ones were dropped
   bool space_is_short_ = false;
   bool answers_are_full_ = false;

@@ -40,18 +40,18 @@ Engine::Engine(EngineOutside outside, EngineOptions options, Config config, Star
               .kept_answer_bytes = options_.max_kept_answer_bytes,
               .least_free_bytes = options_.least_free_bytes},
       term_(start.term),
-      latest_wall_(start.clock_floor),
+      latest_wall_(std::max(start.clock_floor, options_.latest_wall)),
       protocol_(std::move(config), std::move(start)),
       requests_(std::move(committed), options_.requests),
       voting_(cluster().nodes().size()),
       state_reason_(cluster().nodes().size(), "not asked yet"),
-      asked_(cluster().nodes().size(), false) {}
+      asked_(cluster().nodes().size(), false),
+      now_(ReadClock()) {}
 
 Engine::~Engine() = default;
 
 void Engine::Handle(std::vector<Message>& messages) {
-  now_ = ReadClock();
-  latest_wall_ = std::max(latest_wall_, now_.wall);
+  ReadTime();
   for (Message& message : messages) Take(message);
   TickIfDue();
   Step();
@@ -62,7 +62,7 @@ void Engine::Handle(std::vector<Message>& messages) {
 
 void Engine::Tick() {
   if (!started_) return;
-  now_ = ReadClock();
+  ReadTime();
   TickIfDue();
   Step();
 }
@@ -87,6 +87,12 @@ bool Engine::all_asked() const {
 
 Now Engine::ReadClock() const {
   return {.monotonic = outside_.clock->MonotonicNow(), .wall = outside_.clock->WallNow()};
+}
+
+void Engine::ReadTime() {
+  const absl::Duration before = now_.monotonic;
+  now_ = ReadClock();
+  latest_wall_ = std::max(latest_wall_ + (now_.monotonic - before), now_.wall);
 }
 
 void Engine::Take(Message& message) {
@@ -133,6 +139,7 @@ void Engine::TakeTransaction(std::unique_ptr<Transaction> transaction) {
   transaction->id = {term_, ++last_sequence_};
   transaction->response.set_transaction_id(ToString(transaction->id));
   const bool has_request = transaction->request.has_value();
+  if (has_request) transaction->request->keep_until = KeepUntil(*transaction->request);
   const TransactionHandle handle = transactions_.Add(std::move(transaction));
   has_request ? Admit(handle) : SubmitIfThereIsRoom(handle);
 }
@@ -232,7 +239,7 @@ bool Engine::KeepVote(const PrepareDone& done, TransactionHandle handle, v1::Bra
 void Engine::TickIfDue() {
   if (!started_ || now_.monotonic - last_tick_ < kTickInterval) return;
   last_tick_ = now_.monotonic;
-  requests_.Expire(now_.wall);
+  requests_.Expire(outside_.log_clock->At(now_.monotonic));
   EndJoinedOutOfTime();
   events_.push_back(lockstep::coordinator::Tick{});
 }

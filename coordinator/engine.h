@@ -18,6 +18,7 @@
 #include "coordinator/cluster.h"
 #include "coordinator/decision_log.h"
 #include "coordinator/endings.h"
+#include "coordinator/log_clock.h"
 #include "coordinator/participant_link.h"
 #include "coordinator/protocol/protocol.h"
 #include "coordinator/transaction.h"
@@ -74,6 +75,7 @@ struct EngineOptions {
   // Of this run, and of the earlier ones on this log, by term from 1 (R22).
   uint64_t boot_id = 0;
   std::vector<uint64_t> earlier_boot_ids;
+  absl::Time latest_wall = absl::UnixEpoch();  // see RecoveredState
   // Transactions that take longer are logged.
   absl::Duration slow_transaction = absl::InfiniteDuration();
   // Of the results of one transaction, as they are sent: clients refuse answers above 4 MiB.
@@ -88,6 +90,7 @@ struct EngineOptions {
 struct EngineOutside {
   const Cluster* cluster = nullptr;
   const Clock* clock = nullptr;
+  const LogClock* log_clock = nullptr;
   ParticipantLinks* links = nullptr;
   DecisionSink* decisions = nullptr;
   // Runs a task that answers the calls of a batch; the engine does not wait for it.
@@ -127,8 +130,9 @@ class Engine {
   bool IsRunning(TransactionId id) const { return transactions_.Contains(id); }
   uint64_t last_sequence() const { return last_sequence_; }
   // How it stands with a request_id; see RequestTable::Ask.
-  RequestTable::Standing AskForRequest(const RequestTry& request, bool* has_room) {
-    return requests_.Ask(request, has_room);
+  RequestTable::Standing AskForRequest(RequestTry* request, bool* has_room) {
+    request->keep_until = KeepUntil(*request);
+    return requests_.Ask(*request, has_room);
   }
   uint64_t remembered_attempts() const { return requests_.attempts(); }
   // The transaction that Standing::first names.
@@ -154,6 +158,7 @@ class Engine {
   };
 
   Now ReadClock() const;
+  void ReadTime();
   void Take(Message& message);
   void TakeTransaction(std::unique_ptr<Transaction> transaction);
   // Refuses what the decision log has no room for. What runs already, or is committed, has come to
@@ -171,6 +176,8 @@ class Engine {
            RoundId round);
 
   // engine_requests.cc: transactions that have a request_id.
+  // How long what is known of a request_id is kept that came just now.
+  absl::Time KeepUntil(const RequestTry& request) const;
   void Admit(TransactionHandle handle);
   void Join(TransactionHandle handle);
   void TakeAnswer(AnswerLookedUp& looked_up);
@@ -211,7 +218,9 @@ class Engine {
   const EngineOptions options_;
   const NamedLimits limits_;
   const Term term_;
-  absl::Time latest_wall_;  // the latest time seen: expire_time is held against no earlier one
+  // The latest that it may be, by any wall clock that was seen: it never falls back, and passes at
+  // least as fast as the log's time. So what that has made old has expired by this one.
+  absl::Time latest_wall_;
   Protocol protocol_;
   TransactionTable transactions_;
   RequestTable requests_;

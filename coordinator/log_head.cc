@@ -12,6 +12,7 @@ namespace {
 // A row of `decision` is kept until it is forgotten (open = 0) and its outcomes are old. `outcome`
 // finds the rounds of a transaction: a row per round and bucket of neighbouring transactions,
 // because a row per transaction would double what a round writes. All times are nanoseconds.
+// decision.decide_time is by LogClock; when it was for people is in the body.
 constexpr char kHeadSchema[] = R"(
 CREATE TABLE head(
   id INTEGER PRIMARY KEY CHECK(id = 1), format INTEGER NOT NULL, log_id TEXT NOT NULL,

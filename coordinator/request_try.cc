@@ -16,9 +16,6 @@
 namespace lockstep::coordinator {
 namespace {
 
-// An answer outlives its expire_time by what a try may wait between the look at the clock and the
-// look into the log.
-constexpr absl::Duration kExpirySlack = absl::Minutes(5);
 constexpr absl::Duration kLongestLifetime = absl::Hours(24);
 
 // Of the operations alone. The fields of a map have no order of their own, and get one here.
@@ -58,24 +55,20 @@ Result<std::optional<RequestTry>> RequestTryOf(const v1::ExecuteRequest& request
   its.key = RequestKeyOf(log_id, its.id);
   its.body = HashOf(request);
   its.attempt = request.attempt();
-  its.keep_until = now + kAnswerLifetime;
   if (request.has_expire_time()) {
     const absl::Time expires = rpc::FromProto(request.expire_time());
     if (expires <= now) return RequestExpired(its.id);
     if (expires > now + kLongestLifetime) return TooFarAhead(expires - now);
     its.expires = expires;
-    its.keep_until = std::max(its.keep_until, expires + kExpirySlack);
   }
   return std::optional<RequestTry>(std::move(its));
 }
 
-RequestTry RequestTryOf(const v1::GetTransactionRequest& request, const std::string& log_id,
-                        absl::Time now) {
+RequestTry RequestTryOf(const v1::GetTransactionRequest& request, const std::string& log_id) {
   RequestTry its;
   its.id = request.request_id();
   its.key = RequestKeyOf(log_id, its.id);
   its.attempt = request.attempt();
-  its.keep_until = now + kAnswerLifetime;
   return its;
 }
 

@@ -16,15 +16,18 @@ namespace lockstep::coordinator {
 // is promised, and what a clock may be off.
 inline constexpr absl::Duration kAnswerLifetime = absl::Minutes(65);
 
-// Nothing without a request_id. Refuses an expire_time that has passed at `now` (REQUEST_EXPIRED)
-// or is more than 24 hours ahead (LIMIT_EXCEEDED). `request` has passed ValidateRequest. `log_id`:
-// of the log that has the answers.
+// What an answer outlives its expire_time by: what a try may wait between the look at the clock and
+// the look into the log.
+inline constexpr absl::Duration kExpirySlack = absl::Minutes(5);
+
+// Nothing without a request_id. Refuses an expire_time that has passed at `now`, by the wall clock
+// (REQUEST_EXPIRED), or is more than 24 hours ahead (LIMIT_EXCEEDED). `request` has passed
+// ValidateRequest. `log_id`: of the log that has the answers. How long it is kept is left open.
 Result<std::optional<RequestTry>> RequestTryOf(const v1::ExecuteRequest& request,
                                                const std::string& log_id, absl::Time now);
 
 // The same for a question, which has no body. Requires a request_id.
-RequestTry RequestTryOf(const v1::GetTransactionRequest& request, const std::string& log_id,
-                        absl::Time now);
+RequestTry RequestTryOf(const v1::GetTransactionRequest& request, const std::string& log_id);
 
 }  // namespace lockstep::coordinator
 

@@ -39,6 +39,7 @@ struct SqliteDecisionLog::Statements {
   sqlite::Statement lowest_open;
   sqlite::Statement horizon;
   sqlite::Statement oldest;
+  sqlite::Statement newest;
   sqlite::Statement drop_decision;
   sqlite::Statement drop_outcome;
   sqlite::Statement find;
@@ -96,6 +97,8 @@ absl::Status SqliteDecisionLog::Prepare() {
       {&statements_->horizon, "UPDATE head SET horizon = ?"},
       {&statements_->oldest,
        "SELECT round, open, decide_time, checksum, body FROM decision ORDER BY round LIMIT ?"},
+      {&statements_->newest,
+       "SELECT round, decide_time, checksum, body FROM decision ORDER BY round DESC LIMIT 1"},
       {&statements_->drop_decision, "DELETE FROM decision WHERE round = ?"},
       {&statements_->drop_outcome, "DELETE FROM outcome WHERE bucket = ? AND round = ?"},
       {&statements_->find,
@@ -181,6 +184,7 @@ absl::StatusOr<RecoveredState> SqliteDecisionLog::Recover() {
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
+  if (status = RecoverTimes(&state); !status.ok()) return status;
   absl::StatusOr<std::vector<RecordedMember>> members = ReadMembers(connection_);
   if (!members.ok()) return members.status();
   for (const RecordedMember& member : *members) state.durable_rounds.push_back(member.durable);
@@ -194,6 +198,21 @@ absl::StatusOr<RecoveredState> SqliteDecisionLog::Recover() {
   status = file_->CheckpointOnClose();
   if (!status.ok()) return status;
   return state;
+}
+
+absl::Status SqliteDecisionLog::RecoverTimes(RecoveredState* state) {
+  sqlite::Statement& newest = statements_->newest;
+  return ForEachRow(newest, [&] {
+    newest_ = Round(newest, 0);
+    state->log_time = absl::FromUnixNanos(newest.ColumnInt(1));
+    const std::string body = Text(newest, 3);
+    absl::Status status = CheckBody(newest_, body, newest.ColumnInt(2));
+    if (!status.ok()) return status;
+    absl::StatusOr<absl::Time> latest_wall = DecodeLatestWall(newest_, body);
+    if (!latest_wall.ok()) return latest_wall.status();
+    state->latest_wall = *latest_wall;
+    return absl::OkStatus();
+  });
 }
 
 absl::Status SqliteDecisionLog::Write(const LogBatch& batch) {
@@ -214,10 +233,11 @@ absl::Status SqliteDecisionLog::InsertDecision(const Decision& decision) {
   const std::string body = EncodeDecision(decision, names_);
   bytes_since_checkpoint_ += body.size() + 2 * kPageBytes;
   open_.insert(decision.round);
+  newest_ = std::max(newest_, decision.round);
   clock_floor_ = std::max(clock_floor_, decision.latest_clock);
   const int64_t checksum = ChecksumOf(decision.round, body);
   absl::Status status = RunWith(statements_->insert_decision, decision.round.value(),
-                                absl::ToUnixNanos(decision.decide_time), checksum, Blob{body});
+                                absl::ToUnixNanos(decision.log_time), checksum, Blob{body});
   std::vector<TransactionId> ids;
   for (const DecidedTransaction& transaction : decision.transactions) {
     ids.push_back({decision.round.term(), transaction.sequence});
@@ -325,8 +345,9 @@ absl::Status SqliteDecisionLog::ReadOld(absl::Time keep_since,
   bool more = true;
   return ForEachRow(oldest, [&] {
     more = more && oldest.ColumnInt(2) < keep_since_nanos;
-    if (!more || oldest.ColumnInt(1) != 0) return absl::OkStatus();
-    old->emplace_back(Round(oldest, 0), Text(oldest, 4));
+    const RoundId round = Round(oldest, 0);
+    if (!more || oldest.ColumnInt(1) != 0 || round == newest_) return absl::OkStatus();
+    old->emplace_back(round, Text(oldest, 4));
     return CheckBody(old->back().first, old->back().second, oldest.ColumnInt(3));
   });
 }

@@ -69,6 +69,7 @@ class SqliteDecisionLog final : public DecisionLog {
   // Runs `body` in one durable transaction.
   template <typename Body>
   absl::Status Commit(Body&& body);
+  absl::Status RecoverTimes(RecoveredState* state);
   absl::Status InsertDecision(const Decision& decision);
   absl::Status Forget(const LogBatch& batch);
   absl::Status StoreLowestOpen(const LogBatch& batch);
@@ -88,6 +89,7 @@ class SqliteDecisionLog final : public DecisionLog {
   absl::Time clock_floor_ = absl::UnixEpoch();
   std::set<RoundId> open_;  // decisions not forgotten
   RoundId lowest_open_;     // as it is stored; not above any of open_
+  RoundId newest_;          // of all decisions
   TransactionId horizon_;   // no record was dropped of a transaction above it
   uint64_t bytes_since_checkpoint_ = 0;
 };

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <latch>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "tests/support/manual_clock.h"
 
@@ -16,6 +18,9 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
+
+const absl::Time kLogStart = absl::FromUnixSeconds(1'000'000'000);
+constexpr int kDroppedAtOnce = 500;
 
 // What the fake log was asked to do, and a gate that holds it inside Write.
 class LogJournal {
@@ -49,6 +54,44 @@ class LogJournal {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return durable_.size() >= count; });
     return durable_;
+  }
+  // What has grown old in the log.
+  void SetOld(int outcomes, std::vector<ForgottenAnswers> answers) {
+    std::lock_guard lock(mutex_);
+    old_outcomes_ = outcomes;
+    old_answers_ = std::move(answers);
+  }
+  int DropOutcomes(absl::Time keep_since) {
+    std::lock_guard lock(mutex_);
+    kept_since_ = keep_since;
+    const int dropped = std::min(old_outcomes_, kDroppedAtOnce);
+    old_outcomes_ -= dropped;
+    return dropped;
+  }
+  std::vector<ForgottenAnswers> DropAnswers(absl::Time now) {
+    std::lock_guard lock(mutex_);
+    answers_dropped_at_ = now;
+    return std::exchange(old_answers_, {});
+  }
+  void ToldForgotten(RoundId round) {
+    std::lock_guard lock(mutex_);
+    forgotten_.push_back(round);
+  }
+  int old_outcomes() {
+    std::lock_guard lock(mutex_);
+    return old_outcomes_;
+  }
+  absl::Time kept_since() {
+    std::lock_guard lock(mutex_);
+    return kept_since_;
+  }
+  absl::Time answers_dropped_at() {
+    std::lock_guard lock(mutex_);
+    return answers_dropped_at_;
+  }
+  std::vector<RoundId> forgotten() {
+    std::lock_guard lock(mutex_);
+    return forgotten_;
   }
   void Marked(const std::string& reason) {
     std::lock_guard lock(mutex_);
@@ -85,6 +128,11 @@ class LogJournal {
   std::vector<LogBatch> batches_;
   std::vector<std::vector<RoundId>> durable_;
   std::vector<bool> told_;
+  int old_outcomes_ = 0;
+  std::vector<ForgottenAnswers> old_answers_;
+  absl::Time kept_since_;
+  absl::Time answers_dropped_at_;
+  std::vector<RoundId> forgotten_;
   std::string mark_;
 };
 
@@ -125,11 +173,13 @@ class FakeLog final : public DecisionLog {
                                                          absl::Time) override {
     return std::optional<StoredAnswer>();
   }
-  absl::StatusOr<std::vector<ForgottenAnswers>> PruneAnswers(absl::Time) override {
-    return std::vector<ForgottenAnswers>();
+  absl::StatusOr<std::vector<ForgottenAnswers>> PruneAnswers(absl::Time now) override {
+    return journal_->DropAnswers(now);
   }
   uint64_t answer_bytes() const override { return 0; }
-  absl::StatusOr<int> Prune(absl::Time) override { return 0; }
+  absl::StatusOr<int> Prune(absl::Time keep_since) override {
+    return journal_->DropOutcomes(keep_since);
+  }
   absl::Status Tidy(bool) override { return absl::OkStatus(); }
   bool SpaceIsShort() override { return journal_->SpaceIsShort(); }
 
@@ -145,9 +195,10 @@ class DecisionLogThreadTest : public testing::Test {
     DecisionLogListener listener;
     listener.on_durable = [this](std::vector<RoundId> r) { journal_.WroteDurable(std::move(r)); };
     listener.on_space = [this](bool is_short) { journal_.ToldSpace(is_short); };
+    listener.on_forgotten = [this](const ForgottenAnswers& a) { journal_.ToldForgotten(a.round); };
     return std::make_unique<DecisionLogThread>(std::make_unique<FakeLog>(&journal_, status),
-                                               &clock_, DecisionLogThreadOptions(),
-                                               std::move(listener));
+                                               &clock_, LogClock(kLogStart, clock_.MonotonicNow()),
+                                               DecisionLogThreadOptions(), std::move(listener));
   }
   static std::vector<Decision> Rounds(std::vector<uint64_t> numbers) {
     std::vector<Decision> decisions;
@@ -256,6 +307,42 @@ TEST_F(DecisionLogThreadTest, SpaceIsToldWhenItChanges) {
   clock_.Advance(absl::Seconds(1));
   thread->Append(Rounds({1}));
   EXPECT_THAT(journal_.WaitForTold(2), ElementsAre(true, false));
+}
+
+TEST_F(DecisionLogThreadTest,
+       WhatIsOldIsToldByTheTimeThatPassesWhateverTheWallClockIsSetTo) {  // R18
+  auto thread = Make();
+  clock_.SetWall(clock_.WallNow() + absl::Hours(100));
+  clock_.Advance(absl::Minutes(10));
+  thread->Append(Rounds({1}));
+  thread->Stop();
+  const absl::Time log_now = kLogStart + absl::Minutes(10);
+  EXPECT_EQ(journal_.answers_dropped_at(), log_now);
+  EXPECT_EQ(journal_.kept_since(), log_now - DecisionLogThreadOptions().outcome_lifetime);
+}
+
+TEST_F(DecisionLogThreadTest, AboutTwiceAsManyOldOutcomesAreDroppedAsRoundsWereWritten) {
+  auto thread = Make();
+  constexpr int kOld = 100 * kDroppedAtOnce;
+  constexpr int kWritten = 4 * kDroppedAtOnce;
+  journal_.SetOld(kOld, {});
+  std::vector<uint64_t> numbers(kWritten);
+  for (int i = 0; i < kWritten; ++i) numbers[static_cast<size_t>(i)] = static_cast<uint64_t>(i + 1);
+  clock_.Advance(absl::Seconds(1));
+  thread->Append(Rounds(numbers));
+  thread->Stop();
+  EXPECT_LE(journal_.old_outcomes(), kOld - 2 * kWritten);
+  // It may have had nothing to do before, and dropped some then.
+  EXPECT_GE(journal_.old_outcomes(), kOld - 2 * kWritten - 2 * kDroppedAtOnce);
+}
+
+TEST_F(DecisionLogThreadTest, AnswersThatAreDroppedAreTold) {
+  auto thread = Make();
+  journal_.SetOld(0, {{RoundId::Make(1, 7), {1}}, {RoundId::Make(1, 9), {2, 3}}});
+  clock_.Advance(absl::Seconds(1));
+  thread->Append(Rounds({1}));
+  thread->Stop();
+  EXPECT_THAT(journal_.forgotten(), ElementsAre(RoundId::Make(1, 7), RoundId::Make(1, 9)));
 }
 
 using DecisionLogThreadDeathTest = DecisionLogThreadTest;

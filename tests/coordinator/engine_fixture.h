@@ -11,6 +11,7 @@
 
 #include "common/rpc/error_details.h"
 #include "coordinator/engine.h"
+#include "coordinator/log_clock.h"
 #include "tests/coordinator/fake_link.h"
 #include "tests/support/manual_clock.h"
 
@@ -53,6 +54,7 @@ class EngineTest : public testing::Test {
     EngineOutside outside;
     outside.cluster = &cluster_;
     outside.clock = &clock_;
+    outside.log_clock = &log_clock_;
     outside.links = &links_;
     outside.decisions = &decisions_;
     outside.answer = [](absl::AnyInvocable<void()> task) { task(); };
@@ -153,7 +155,11 @@ class EngineTest : public testing::Test {
     return vote;
   }
 
+  absl::Time LogNow() const { return log_clock_.At(clock_.MonotonicNow()); }
+
   ManualClock clock_;
+  // Not what the wall clock says.
+  const LogClock log_clock_{absl::FromUnixSeconds(1'000'000'000), clock_.MonotonicNow()};
   const Cluster cluster_;
   std::vector<FakeParticipant> nodes_;
   ParticipantLinks links_;

@@ -1,6 +1,7 @@
 // Transactions that have a request_id, at the engine.
 #include <gmock/gmock.h>
 
+#include "coordinator/request_try.h"
 #include "tests/coordinator/engine_fixture.h"
 
 namespace lockstep::coordinator {
@@ -17,11 +18,8 @@ class EngineRequestsTest : public EngineTest {
  protected:
   // One try of the request_id "a" on bank.
   void Try(uint32_t attempt = 0, uint64_t body = 1) {
-    Try(RequestTry{.id = "a",
-                   .key = kKey,
-                   .body = {body, body},
-                   .attempt = attempt,
-                   .keep_until = clock_.WallNow() + absl::Hours(1)});
+    Try(RequestTry{
+        .id = "a", .key = kKey, .body = {body, body}, .attempt = attempt, .keep_until = {}});
   }
   void Try(const RequestTry& request, absl::Duration timeout = absl::Seconds(10)) {
     Submit({"bank"});
@@ -36,7 +34,7 @@ class EngineRequestsTest : public EngineTest {
             .key = kKey,
             .body = {1, 1},
             .expires = clock_.WallNow() + ahead,
-            .keep_until = clock_.WallNow() + ahead};
+            .keep_until = {}};
   }
   // The log answers the latest question.
   void Answer(std::optional<StoredAnswer> answer) {
@@ -212,7 +210,8 @@ TEST_F(EngineRequestsTest, R18_AnAnswerIsKeptForAsLongAsAnyTryThatJoinedWantsIt)
   nodes_[0].Release();
   Pump();
   ASSERT_THAT(decisions_.waiting, SizeIs(1));
-  EXPECT_EQ(decisions_.waiting[0].answers.at(0).keep_until, clock_.WallNow() + absl::Hours(20));
+  EXPECT_EQ(decisions_.waiting[0].answers.at(0).keep_until,
+            LogNow() + absl::Hours(20) + kExpirySlack);
   MakeDurable();
   EXPECT_THAT(answers_, SizeIs(2));
   EXPECT_THAT(decisions_.asked, IsEmpty());
@@ -227,7 +226,7 @@ TEST_F(EngineRequestsTest, R18_WhoJoinsWhenTheAnswerIsWrittenHasItKeptForLongerB
   MakeDurable();
   EXPECT_THAT(answers_, SizeIs(1));
   ASSERT_THAT(decisions_.asked, SizeIs(1));
-  EXPECT_EQ(decisions_.asked[0].request.keep_until, clock_.WallNow() + absl::Hours(20));
+  EXPECT_EQ(decisions_.asked[0].request.keep_until, LogNow() + absl::Hours(20) + kExpirySlack);
   EXPECT_THAT(decisions_.asked[0].rounds, ElementsAre(stored.round));
   Answer(stored);
   ASSERT_THAT(answers_, SizeIs(2));
@@ -244,7 +243,51 @@ TEST_F(EngineRequestsTest, AnAnswerIsKeptFromTheDecisionOnHoweverLongTheTransact
   nodes_[0].Release();
   Pump();
   ASSERT_THAT(decisions_.waiting, SizeIs(1));
-  EXPECT_GE(decisions_.waiting[0].answers.at(0).keep_until, clock_.WallNow() + absl::Hours(1));
+  EXPECT_GE(decisions_.waiting[0].answers.at(0).keep_until, LogNow() + absl::Hours(1));
+}
+
+TEST_F(EngineRequestsTest, R18_AnAnswerIsKeptByTheTimeThatPassesWhateverTheWallClockIsSetTo) {
+  nodes_[0].holds_votes = true;
+  Start();
+  Try();
+  clock_.SetWall(clock_.WallNow() - absl::Hours(3));
+  nodes_[0].Release();
+  Pump();
+  ASSERT_THAT(decisions_.waiting, SizeIs(1));
+  EXPECT_EQ(decisions_.waiting[0].log_time, LogNow());
+  EXPECT_EQ(decisions_.waiting[0].answers.at(0).keep_until, LogNow() + kAnswerLifetime);
+}
+
+TEST_F(EngineRequestsTest, R19_AnAttemptIsRememberedAlthoughTheClockIsSetForward) {
+  nodes_[0].vote = [](const v1::Branch&) { return No(Reason::kConstraintViolation, "no"); };
+  Start();
+  Try(/*attempt=*/2);
+  EXPECT_EQ(LastReason(), Reason::kConstraintViolation);
+  clock_.SetWall(clock_.WallNow() + absl::Hours(2));
+  Advance(absl::Seconds(1));
+  Try(/*attempt=*/1);
+  EXPECT_EQ(LastReason(), Reason::kAttemptOutdated);
+  Advance(kAnswerLifetime);
+  Try(/*attempt=*/1);
+  EXPECT_EQ(LastReason(), Reason::kConstraintViolation);
+}
+
+// Its answer is kept for what was left of its time by the clock that was ahead; when that is over,
+// it has expired, whatever the clock was set back to.
+TEST_F(EngineRequestsTest, R18_WhatExpiresIsNotRunAgainBecauseAClockThatWasAheadIsSetBack) {
+  Start();
+  const RequestTry its = Expiring(absl::Hours(5));
+  clock_.SetWall(clock_.WallNow() + absl::Hours(3));
+  Try(its);
+  ASSERT_THAT(decisions_.waiting, SizeIs(1));
+  const absl::Time kept_until = decisions_.waiting[0].answers.at(0).keep_until;
+  EXPECT_EQ(kept_until, LogNow() + absl::Hours(2) + kExpirySlack);
+  MakeDurable();
+  clock_.SetWall(clock_.WallNow() - absl::Hours(3));
+  Advance(kept_until - LogNow());
+  EXPECT_LT(clock_.WallNow(), its.expires);
+  Try(its);
+  EXPECT_EQ(LastReason(), Reason::kRequestExpired);
 }
 
 TEST_F(EngineRequestsTest, WhoJoinedWaitsNoLongerThanItsOwnTimeAndIsToldTheOthersName) {

@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 #include <latch>
 #include <memory>
@@ -23,6 +24,18 @@ namespace lockstep::coordinator {
 namespace {
 
 using testing::HasSubstr;
+
+// The machine's, but that its wall clock can be set.
+class SettableClock final : public Clock {
+ public:
+  absl::Time WallNow() const override { return system_.WallNow() + absl::Nanoseconds(ahead_.load()); }
+  absl::Duration MonotonicNow() const override { return system_.MonotonicNow(); }
+  void SetForward(absl::Duration by) { ahead_ += absl::ToInt64Nanoseconds(by); }
+
+ private:
+  const SystemClock system_;
+  std::atomic<int64_t> ahead_ = 0;
+};
 
 // One participant, node bank-1 of database bank.
 constexpr int kMostTransactions = 100;  // under way: more than any test has
@@ -67,15 +80,15 @@ class CoordinatorServiceTest : public testing::Test {
     server_.reset();
   }
 
-  std::optional<Error> Execute() {
+  std::optional<Error> Execute(const std::string& request_id = "") {
     v1::ExecuteRequest request;
+    request.set_request_id(request_id);
     v1::Operation* operation = request.add_operations();
     operation->set_database("bank");
     operation->add_statements()->set_sql("INSERT INTO t VALUES(1)");
     request.mutable_timeout()->set_seconds(60);
     grpc::ClientContext context;
-    v1::ExecuteResponse response;
-    return ErrorIn(stub_->Execute(&context, request, &response));
+    return ErrorIn(stub_->Execute(&context, request, &executed_));
   }
   std::optional<Error> GetTransaction(const std::string& id) {
     v1::GetTransactionRequest request;
@@ -97,7 +110,7 @@ class CoordinatorServiceTest : public testing::Test {
     return error ? *error : Error();
   }
 
-  const SystemClock clock_;
+  SettableClock clock_;
   const TempDirectory directory_;
   const Cluster cluster_;
   FakeParticipant node_;
@@ -105,6 +118,7 @@ class CoordinatorServiceTest : public testing::Test {
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<Coordinator> coordinator_;
   std::unique_ptr<v1::CoordinatorService::Stub> stub_;
+  v1::ExecuteResponse executed_;
   v1::GetTransactionResponse found_;
   grpc::StatusCode code_ = grpc::StatusCode::OK;
 };
@@ -165,9 +179,10 @@ TEST_F(CoordinatorServiceTest, NothingIsSaidOfAnIdThatWasNotGivenYet) {
 TEST_F(CoordinatorServiceTest, NothingIsSaidOfAnIdWhoseOutcomeIsNotKeptAnyMore) {
   Start();
   ASSERT_FALSE(Execute().has_value());
+  ASSERT_FALSE(Execute().has_value());
   Stop();
   {
-    // As after an hour.
+    // As after an hour; the newest stays.
     auto log = OpenLog();
     absl::StatusOr<RecoveredState> state = log->Recover();
     ASSERT_TRUE(state.ok());
@@ -186,6 +201,25 @@ TEST_F(CoordinatorServiceTest, NothingIsSaidOfAnIdWhoseOutcomeIsNotKeptAnyMore) 
   EXPECT_EQ(code_, grpc::StatusCode::NOT_FOUND);
   ASSERT_FALSE(Execute().has_value());
   EXPECT_EQ(OutcomeOf("2-1"), v1::OUTCOME_COMMITTED);
+}
+
+TEST_F(CoordinatorServiceTest,
+       R18_ARequestIdIsNotRunAgainAlthoughTheClockIsSetForwardBetweenTwoRuns) {
+  Start();
+  ASSERT_FALSE(Execute("a").has_value());
+  clock_.SetForward(absl::Hours(2));
+  ASSERT_FALSE(Execute("b").has_value());
+  Stop();
+  clock_.SetForward(absl::Hours(2));
+  Start();
+  // What is old is dropped behind the first write.
+  ASSERT_FALSE(Execute("c").has_value());
+  EXPECT_FALSE(executed_.deduplicated());
+  for (const char* id : {"a", "b"}) {
+    ASSERT_FALSE(Execute(id).has_value());
+    EXPECT_TRUE(executed_.deduplicated()) << id;
+  }
+  EXPECT_EQ(OutcomeOf("1-1"), v1::OUTCOME_COMMITTED);
 }
 
 TEST_F(CoordinatorServiceTest, AFullMailboxIsToldAsOne) {

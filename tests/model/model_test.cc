@@ -47,15 +47,24 @@ FaultOption fault_options[] = {
     {"reads", &Faults::reads},
 };
 Search* running = nullptr;
+const Exploration* explored = nullptr;
 
 void PrintTrace(const std::vector<std::string>& trace) {
   for (size_t i = 0; i < trace.size(); ++i) std::printf("%4zu  %s\n", i + 1, trace[i].c_str());
   std::fflush(stdout);
 }
 
+std::string CommandFor(const Exploration& exploration) {
+  return command_line + "--gtest_filter='*/" + exploration.setup.name + "'";
+}
+
+// A check of a participant that fails ends the process.
 void TellTrace(int) {
   std::signal(SIGABRT, SIG_DFL);
-  if (running != nullptr) PrintTrace(running->TraceOfNow());
+  if (running == nullptr) return;
+  PrintTrace(running->TraceOfNow());
+  std::printf("repeat it with %s\n", CommandFor(*explored).c_str());
+  std::fflush(stdout);
 }
 
 class ModelTest : public testing::TestWithParam<Exploration> {};
@@ -71,6 +80,7 @@ TEST_P(ModelTest, NoStateBreaksARuleAndEveryStateComesToRest) {
   limits.states = most_states > 0 ? most_states : exploration.states;
   Search search(exploration.setup, limits);
   running = &search;
+  explored = &exploration;
   const auto start = std::chrono::steady_clock::now();
   const Report report = search.Run();
   running = nullptr;
@@ -81,8 +91,8 @@ TEST_P(ModelTest, NoStateBreaksARuleAndEveryStateComesToRest) {
               report.calm_states, report.exhausted ? "exhausted" : "LIMIT HIT", seconds,
               static_cast<double>(report.states) / seconds, search.machine().Sizes().c_str());
   if (report.violation) PrintTrace(report.trace);
-  ASSERT_FALSE(report.violation) << *report.violation << "\nrepeat it with " << command_line
-                                 << " --gtest_filter='*/" << exploration.setup.name << "'";
+  ASSERT_FALSE(report.violation) << *report.violation << "\nrepeat it with "
+                                 << CommandFor(exploration);
   const bool is_normal = most_states == 0 && !faults_are_chosen;
   EXPECT_TRUE(report.exhausted || !is_normal || !exploration.exhausted);
 }

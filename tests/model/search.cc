@@ -13,23 +13,27 @@ Search::Search(const Setup& setup, const Limits& limits)
 Report Search::Run() {
   Visit(machine_.First(), 0);
   uint64_t end_of_level = states_.size();
-  while (now_ < states_.size() && !report_.violation && states_.size() < limits_.states) {
-    if (now_ == end_of_level) {
-      ++report_.depth;
-      end_of_level = states_.size();
-    }
+  report_.exhausted = true;
+  for (; now_ < states_.size() && !report_.violation; ++now_) {
     for (const bool deliver_late : {true, false}) {
       if (limits_.check_progress && !report_.violation) CheckProgress(now_, deliver_late);
     }
     if (report_.violation) break;
+    if (states_.size() >= limits_.states) {
+      report_.exhausted = false;
+      continue;
+    }
+    if (now_ == end_of_level) {
+      ++report_.depth;
+      end_of_level = states_.size();
+    }
     const State state = states_[now_];
     machine_.Expand(state, [this](const Action&, const State& next) {
       ++report_.transitions;
       Visit(next, now_);
     });
-    ++now_;
   }
-  report_.exhausted = now_ == states_.size() && !report_.violation;
+  report_.exhausted = report_.exhausted && !report_.violation;
   report_.states = states_.size();
   report_.calm_states = come_to_rest_.size();
   return report_;

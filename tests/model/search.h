@@ -28,7 +28,8 @@ struct Report {
 };
 
 // Checks Machine::Broken in every state, and that from every one, once faults stop, everything
-// comes to rest: with what is late on the network delivered, and with it lost.
+// comes to rest: with what is late on the network delivered, and with it lost; one order of events
+// each. When the limit of states is hit, those that are there are still checked.
 //
 // States are compared whole (state.h); only the parts that they name are told apart by prints of
 // 128 bits (interner.h). Every state is kept, with the one that it was first reached from, so that

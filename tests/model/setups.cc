@@ -44,6 +44,8 @@ std::vector<Exploration> MakeExplorations() {
       1'000'000, true);
   add(MakeSetup("Cuts", {kFirst, kOnlyFirst, kBehind}, {.crashes = 1, .defers = 1}), 1'000'000,
       true);
+  add(MakeSetup("CrashesAndRepeats", {kFirst, kOnlyFirst}, {.crashes = 1, .repeats = 1}), 1'000'000,
+      true);
   add(MakeSetup("CrashesAndLosses", {kFirst, kOnlyFirst}, {.crashes = 1, .losses = 1}), 1'000'000,
       true);
   add(MakeSetup("RestartsAndLosses", {kFirst, kOnlyFirst}, {.coordinator_crashes = 1, .losses = 1}),

@@ -37,6 +37,32 @@ bool AgreeOnOrder(const std::vector<TransactionHandle>& a,
   return true;
 }
 
+// A write of a register and the reads that show it.
+struct Cluster {
+  absl::Duration first_end = absl::InfiniteDuration();
+  absl::Duration last_begin = -absl::InfiniteDuration();
+
+  void Add(absl::Duration begin, absl::Duration end) {
+    first_end = std::min(first_end, end);
+    last_begin = std::max(last_begin, begin);
+  }
+  bool IsBefore(const Cluster& other) const { return first_end < other.last_begin; }
+};
+
+using Clusters = std::map<TransactionHandle, Cluster>;
+
+// Two that have to stand before each other are the only contradiction there is: see the head.
+std::optional<std::string> CheckOrderOf(const Clusters& clusters) {
+  for (const auto& [a, its] : clusters) {
+    for (const auto& [b, other] : clusters) {
+      if (a != b && its.IsBefore(other) && other.IsBefore(its)) {
+        return absl::StrCat("a register shows ", a, " before ", b, " and behind it");
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void History::Invoked(TransactionHandle transaction, absl::Duration now) {
@@ -174,37 +200,45 @@ std::optional<std::string> History::CheckRegisters(const std::vector<Rows>& fina
     reads.push_back(
         {database, absl::InfiniteDuration(), absl::InfiniteDuration(), finals[database]});
   }
-  for (const ClientRead& read : reads) {
-    for (size_t index = 0; index < read.rows.registers.size(); ++index) {
-      if (auto wrong = CheckRegisterRead(read, index)) return wrong;
+  for (DatabaseIndex database = 0; database < finals.size(); ++database) {
+    for (size_t index = 0; index < finals[database].registers.size(); ++index) {
+      if (auto wrong = CheckRegister(reads, database, index)) return wrong;
     }
   }
   return std::nullopt;
 }
 
-std::optional<std::string> History::CheckRegisterRead(const ClientRead& read, size_t index) const {
-  const TransactionHandle shown = read.rows.registers[index];
-  absl::Duration written_by = -absl::InfiniteDuration();  // at the latest
-  if (shown != TransactionHandle{}) {
-    const Attempt* write = Find(shown);
-    if (write == nullptr || !WritesRegister(shown, read.database, index)) {
-      return absl::StrCat("a register shows ", shown, ", which nobody wrote");
+std::optional<std::string> History::CheckRegister(const std::vector<ClientRead>& reads,
+                                                  DatabaseIndex database, size_t index) const {
+  Clusters clusters;
+  clusters[0].Add(-absl::InfiniteDuration(), -absl::InfiniteDuration());
+  for (const auto& [transaction, attempt] : attempts_) {
+    if (attempt.outcome != Attempt::Outcome::kAborted &&
+        WritesRegister(transaction, database, index)) {
+      clusters[transaction].Add(attempt.invoked, attempt.completed);
     }
-    if (write->outcome == Attempt::Outcome::kAborted) {
-      return absl::StrCat("a register shows ", shown, ", which was told ABORTED");
-    }
-    if (write->invoked > read.completed) {
-      return absl::StrCat("a register shows ", shown, ", which began later");
-    }
-    written_by = write->completed;
   }
-  for (const auto& [transaction, other] : attempts_) {
-    if (other.outcome != Attempt::Outcome::kCommitted || transaction == shown) continue;
-    if (other.completed < read.invoked && other.invoked > written_by &&
-        WritesRegister(transaction, read.database, index)) {
-      return absl::StrCat("a register shows ", shown, ", which ", transaction,
-                          " had overwritten before");
-    }
+  for (const ClientRead& read : reads) {
+    if (read.database != database) continue;
+    const TransactionHandle shown = read.rows.registers[index];
+    if (auto wrong = CheckWriteOf(shown, read, index)) return wrong;
+    clusters[shown].Add(read.invoked, read.completed);
+  }
+  return CheckOrderOf(clusters);
+}
+
+std::optional<std::string> History::CheckWriteOf(TransactionHandle shown, const ClientRead& read,
+                                                 size_t index) const {
+  if (shown == TransactionHandle{}) return std::nullopt;
+  const Attempt* write = Find(shown);
+  if (write == nullptr || !WritesRegister(shown, read.database, index)) {
+    return absl::StrCat("a register shows ", shown, ", which nobody wrote");
+  }
+  if (write->outcome == Attempt::Outcome::kAborted) {
+    return absl::StrCat("a register shows ", shown, ", which was told ABORTED");
+  }
+  if (write->invoked > read.completed) {
+    return absl::StrCat("a register shows ", shown, ", which began later");
   }
   return std::nullopt;
 }

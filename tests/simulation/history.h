@@ -45,8 +45,11 @@ class History {
   // which real time agrees with; and every read is a beginning that holds all that was told, and
   // all that an earlier read has shown.
   std::optional<std::string> CheckLists(const std::vector<Rows>& finals) const;
-  // A read shows a write that may stand there: not one that another has overwritten before the read
-  // began, nor one that began after it.
+  // Each register is linearizable: one order of its writes explains what all reads have shown, and
+  // no operation in it stands behind one that began after its end. Complete, since no two writes
+  // are alike (P. Gibbons and E. Korach, "Testing Shared Memories", SIAM J. Comput. 1997): a write
+  // and the reads that show it stand together, and an order exists unless two such clusters each
+  // have an operation that ended before one of the other began.
   std::optional<std::string> CheckRegisters(const std::vector<Rows>& finals) const;
 
  private:
@@ -56,7 +59,10 @@ class History {
   std::optional<std::string> CheckListRead(const ClientRead& read,
                                            const std::vector<TransactionHandle>& items) const;
   std::optional<std::string> CheckReadsOfLists() const;
-  std::optional<std::string> CheckRegisterRead(const ClientRead& read, size_t index) const;
+  std::optional<std::string> CheckRegister(const std::vector<ClientRead>& reads,
+                                           DatabaseIndex database, size_t index) const;
+  std::optional<std::string> CheckWriteOf(TransactionHandle shown, const ClientRead& read,
+                                          size_t index) const;
 
   std::map<TransactionHandle, Attempt> attempts_;
   std::vector<ClientRead> reads_;

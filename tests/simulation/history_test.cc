@@ -171,8 +171,8 @@ TEST_F(HistoryTest, RegistersWithWritesAtTheSameTimeAreNoViolation) {
   const TransactionHandle a = Wrote(0, 1, 5);
   const TransactionHandle b = Wrote(1, 2, 6);
   Saw(1, 3, Holding(0));
+  Saw(4, 5, Holding(b));
   Saw(7, 8, Holding(a));
-  Saw(7, 8, Holding(b));
   EXPECT_EQ(history_.CheckRegisters({Holding(a)}), std::nullopt);
 }
 
@@ -180,12 +180,42 @@ TEST_F(HistoryTest, AStaleReadOfARegisterIsFound) {
   const TransactionHandle a = Wrote(0, 1, 2);
   const TransactionHandle b = Wrote(1, 3, 4);
   Saw(5, 6, Holding(a));
-  EXPECT_THAT(history_.CheckRegisters({Holding(b)}), Optional(HasSubstr("had overwritten")));
+  EXPECT_THAT(history_.CheckRegisters({Holding(b)}), Optional(HasSubstr("and behind it")));
+}
+
+TEST_F(HistoryTest, AReadOfARegisterThatGoesBackBehindAnEarlierOneIsFound) {
+  const TransactionHandle a = Wrote(0, 1, 20);
+  Saw(3, 5, Holding(a));
+  Saw(4, 6, Holding(0));
+  EXPECT_EQ(history_.CheckRegisters({Holding(a)}), std::nullopt) << "at the same time";
+  Saw(6, 7, Holding(0));
+  EXPECT_THAT(history_.CheckRegisters({Holding(a)}), Optional(HasSubstr("and behind it")));
+}
+
+TEST_F(HistoryTest, AWriteOfARegisterWithoutAnAnswerMayStandAnywhereBehindItsBeginning) {
+  const TransactionHandle a = Wrote(0, 1, 2);
+  const TransactionHandle open = Nth(Work::Kind::kRegister, 1);
+  history_.Invoked(open, At(1));
+  Saw(3, 4, Holding(a));
+  Saw(5, 6, Holding(open));
+  EXPECT_EQ(history_.CheckRegisters({Holding(open)}), std::nullopt);
+  Saw(7, 8, Holding(a));
+  EXPECT_THAT(history_.CheckRegisters({Holding(open)}), Optional(HasSubstr("and behind it")));
+}
+
+TEST_F(HistoryTest, TwoReadersThatSeeTwoWritesInDifferentOrdersAreFound) {
+  const TransactionHandle a = Wrote(0, 1, 20);
+  const TransactionHandle b = Wrote(1, 1, 20);
+  Saw(2, 3, Holding(a));
+  Saw(4, 5, Holding(b));
+  EXPECT_EQ(history_.CheckRegisters({Holding(b)}), std::nullopt);
+  Saw(6, 7, Holding(a));
+  EXPECT_THAT(history_.CheckRegisters({Holding(b)}), Optional(HasSubstr("and behind it")));
 }
 
 TEST_F(HistoryTest, ALostWriteToARegisterIsFound) {
   Wrote(0, 1, 2);
-  EXPECT_THAT(history_.CheckRegisters({Holding(0)}), Optional(HasSubstr("had overwritten")));
+  EXPECT_THAT(history_.CheckRegisters({Holding(0)}), Optional(HasSubstr("and behind it")));
 }
 
 TEST_F(HistoryTest, ARegisterWithAnAbortedWriteIsFound) {
@@ -208,7 +238,7 @@ TEST_F(HistoryTest, TheFirstAnswerOfARequestCounts) {
   const TransactionHandle a = Wrote(0, 1, 2);
   history_.Completed(a, true, At(9));
   Saw(3, 4, Holding(0));
-  EXPECT_THAT(history_.CheckRegisters({Holding(a)}), Optional(HasSubstr("had overwritten")));
+  EXPECT_THAT(history_.CheckRegisters({Holding(a)}), Optional(HasSubstr("and behind it")));
 }
 
 }  // namespace

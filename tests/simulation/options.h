@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "coordinator/protocol/config.h"
 #include "participant/protocol/protocol.h"
 #include "participant/storage/store_options.h"
@@ -34,16 +35,23 @@ struct Options {
   // The log is copied at some time; from then on, per step, coordinators start on the copy once
   // every participant has followed a later one.
   double old_log = 0;
+  double restart = 0.1;  // of who is down
   double time_jump = 0.01;
+  absl::Duration longest_time_jump = absl::Seconds(2);  // of the wall clocks also back
   double idle_sync = 0.02;
 
-  double clock_drift = 0;  // of a start of a coordinator: its clocks go another way
+  double clock_drift = 0;      // of a start of a coordinator: its clocks go another way,
+  double largest_drift = 0.1;  // faster or slower by up to this part
 
   // Chances per step that participants are cut off for a while: some at once, both ways or one way,
   // or swizzled: one after the other, and healed in another order.
   double partition = 0;
   double one_way_partition = 0;
   double swizzle = 0;
+  // In the time of the steps before the faults stop; calls are given up after a second.
+  absl::Duration longest_cut = absl::Milliseconds(1500);
+  absl::Duration longest_swizzle_pause = absl::Milliseconds(60);
+  double cut_off_is_lost = 0.1;  // per try to deliver what is cut off; else it waits
 
   // Chances per message.
   double lose_request = 0;
@@ -51,6 +59,10 @@ struct Options {
   double repeat_request = 0;  // a duplicate of it stays under way
   double delay = 0.2;         // stays where it is although it was picked
   double reorder = 1;         // any may be picked, and not the oldest
+  // A call whose request or answer was lost fails within this time: some of them as a broken
+  // connection, before the call's deadline.
+  absl::Duration longest_loss = absl::Milliseconds(400);
+  double loss_is_seen = 0.3;
 
   // Chances per place inside a participant's handler, where the disk is used, and per use of the
   // decision log; crashes in the former only.
@@ -58,6 +70,12 @@ struct Options {
   double disk_full = 0;  // the nth write of it finds no space
   double io_fails = 0;   // a read, write or sync, which ends the process; kSqlite only
   double slow_disk = 0;  // it takes so long that messages wait
+  absl::Duration longest_disk_pause = absl::Milliseconds(300);
+  // At which operation of a disk a fault lies, at most. kSqlite only: a start syncs, scans and
+  // opens, and a round writes its frames and its record; a log's start that makes it has the most,
+  // a decision's commit has about twelve.
+  uint64_t fault_within = 12;
+  uint64_t log_fault_within = 40;
 
   // Chances per decision write.
   double write_fails = 0;  // half of those are written all the same; kSqlite: any use of the log

@@ -6,10 +6,6 @@
 namespace lockstep::simulation {
 namespace {
 
-// In the time of the steps before the faults stop; calls are given up after a second.
-constexpr uint64_t kLongestCutMs = 1500;
-constexpr uint64_t kSwizzlePauseMs = 60;
-
 std::vector<ParticipantIndex> Shuffled(size_t participants, Random* random) {
   std::vector<ParticipantIndex> order(participants);
   std::iota(order.begin(), order.end(), 0);
@@ -17,8 +13,8 @@ std::vector<ParticipantIndex> Shuffled(size_t participants, Random* random) {
   return order;
 }
 
-absl::Duration DrawPause(uint64_t most_ms, Random* random) {
-  return absl::Milliseconds(1 + random->Below(most_ms));
+absl::Duration DrawPause(absl::Duration longest, Random* random) {
+  return absl::Milliseconds(1) + DrawBelow(longest, random);
 }
 
 }  // namespace
@@ -28,25 +24,27 @@ void Outages::Add(const Cut& cut, absl::Duration now) {
   cuts_.push_back(cut);
 }
 
-void Outages::Partition(size_t participants, bool one_way, absl::Duration now, Random* random) {
+void Outages::Partition(size_t participants, bool one_way, absl::Duration now,
+                        const Options& options, Random* random) {
   const std::vector<ParticipantIndex> order = Shuffled(participants, random);
   const size_t many = 1 + random->Below(participants);
-  const absl::Duration until = now + DrawPause(kLongestCutMs, random);
+  const absl::Duration until = now + DrawPause(options.longest_cut, random);
   const bool requests = !one_way || random->Chance(0.5);
   for (size_t i = 0; i < many; ++i) {
     Add({order[i], requests, !one_way || !requests, now, until}, now);
   }
 }
 
-void Outages::Swizzle(size_t participants, absl::Duration now, Random* random) {
+void Outages::Swizzle(size_t participants, absl::Duration now, const Options& options,
+                      Random* random) {
   std::vector<Cut> cuts(participants);
   absl::Duration at = now;
   for (const ParticipantIndex p : Shuffled(participants, random)) {
     cuts[p].participant = p;
-    cuts[p].from = at += DrawPause(kSwizzlePauseMs, random);
+    cuts[p].from = at += DrawPause(options.longest_swizzle_pause, random);
   }
   for (const ParticipantIndex p : Shuffled(participants, random)) {
-    cuts[p].until = at += DrawPause(kSwizzlePauseMs, random);
+    cuts[p].until = at += DrawPause(options.longest_swizzle_pause, random);
     Add(cuts[p], now);
   }
 }

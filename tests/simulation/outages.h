@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "tests/simulation/model.h"
+#include "tests/simulation/options.h"
 #include "tests/simulation/random.h"
 
 namespace lockstep::simulation {
@@ -18,9 +19,10 @@ class Outages {
   enum class Direction { kRequests, kAnswers };
 
   // Some participants at once, from all coordinators; one way draws which.
-  void Partition(size_t participants, bool one_way, absl::Duration now, Random* random);
+  void Partition(size_t participants, bool one_way, absl::Duration now, const Options& options,
+                 Random* random);
   // All participants one by one, then healed one by one in another order.
-  void Swizzle(size_t participants, absl::Duration now, Random* random);
+  void Swizzle(size_t participants, absl::Duration now, const Options& options, Random* random);
   void HealAll() { cuts_.clear(); }
 
   bool Blocks(ParticipantIndex participant, Direction direction, absl::Duration now) const {

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "absl/time/time.h"
+
 namespace lockstep::simulation {
 
 // SplitMix64's mixing step: a hash of one number.
@@ -40,6 +42,11 @@ class SeededRandom final : public Random {
  private:
   uint64_t state_;
 };
+
+// From 0 on, in microseconds. Requires limit >= 1 us.
+inline absl::Duration DrawBelow(absl::Duration limit, Random* random) {
+  return absl::Microseconds(random->Below(static_cast<uint64_t>(limit / absl::Microseconds(1))));
+}
 
 }  // namespace lockstep::simulation
 

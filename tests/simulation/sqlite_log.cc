@@ -19,11 +19,11 @@ namespace {
 // whether the directory is there and has space: it is always there, and nothing can be made in it.
 constexpr char kLogDirectory[] = "/proc";
 constexpr int kLogSectorBytes = 512;
-// A start that makes the log has the most; a decision's commit about twelve.
-constexpr uint64_t kMostLogOperations = 40;
 
 constexpr absl::Duration kOutcomeLifetime = absl::Seconds(1);
 constexpr absl::Duration kLookedUpLifetime = absl::Seconds(1);
+// Far from what every wall clock says.
+constexpr absl::Time kFirstLogTime = absl::FromUnixSeconds(1'000'000'000);
 
 }  // namespace
 
@@ -55,7 +55,7 @@ std::unique_ptr<SimLog> SqliteLog::Copy() const {
 
 void SqliteLog::PlanFaults() {
   const auto place = [this] {
-    return static_cast<int64_t>(1 + random_->Below(kMostLogOperations));
+    return static_cast<int64_t>(1 + random_->Below(options_->log_fault_within));
   };
   const auto fail = [&](DiskFault::Operation operation) {
     const bool is_sync = operation == DiskFault::Operation::kSync;
@@ -144,8 +144,13 @@ absl::StatusOr<coordinator::TermStart> SqliteLog::StartTerm() {
   return coordinator::StartTerm(log_.get(), random_->Next());
 }
 
+coordinator::LogClock SqliteLog::LogClockOf(const coordinator::TermStart& start) const {
+  return {start.log_time.value_or(kFirstLogTime), observer_.now().monotonic};
+}
+
 void SqliteLog::TakeStock(const coordinator::TermStart& start) {
   owner_ = start.state.term;
+  log_clock_ = LogClockOf(start);
   runs_ = start.boot_ids;
   std::set<RoundId> found;
   for (const coordinator::KeptDecision& kept : start.state.kept) found.insert(kept.round);
@@ -161,7 +166,9 @@ void SqliteLog::TakeStock(const coordinator::TermStart& start) {
   }
   for (const DecisionWrite& write : std::exchange(unknown_, {})) {
     if (!found.contains(write.record.round)) continue;
-    Remember(DecisionOf(write));
+    coordinator::Decision decision = DecisionOf(write);
+    decision.log_time = absl::InfinitePast();  // nobody knows when it was
+    Remember(decision);
     observer_.on_decided(write.record);
   }
 }
@@ -171,6 +178,7 @@ void SqliteLog::Remember(const coordinator::Decision& decision) {
   for (const coordinator::DecidedTransaction& transaction : decision.transactions) {
     Told& told = told_[{decision.round.term(), transaction.sequence}];
     told.decide_time = decision.decide_time;
+    told.log_time = decision.log_time;
     for (const coordinator::DatabaseIndex database : transaction.databases) {
       told.databases.push_back(databases_[database]);
     }
@@ -198,6 +206,8 @@ coordinator::Decision SqliteLog::DecisionOf(const DecisionWrite& write) const {
   decision.kept = write.record.kept;
   decision.decide_time = write.record.decide_time;
   decision.latest_clock = write.record.latest_clock;
+  decision.log_time = LogNow();
+  decision.latest_wall = now();
   for (const TransactionHandle transaction : write.record.committed) {
     const auto databases = DatabasesOf(transaction);
     decision.transactions.push_back({NumberOf(transaction), {databases.begin(), databases.end()}});
@@ -207,7 +217,7 @@ coordinator::Decision SqliteLog::DecisionOf(const DecisionWrite& write) const {
     answer.request_id = committed.its.id;
     answer.key = committed.its.key;
     answer.body = committed.its.body;
-    answer.keep_until = committed.its.keep_until;
+    answer.keep_until = ByLog(committed.its.keep_until);
     answer.round = decision.round;
     answer.answer = AnswerOf(committed.transaction);
     decision.answers.push_back(std::move(answer));
@@ -245,12 +255,13 @@ bool SqliteLog::Write(Term term, const LogWrite& write) {
 
 bool SqliteLog::Tidy(Term term, std::vector<coordinator::ForgottenAnswers>* forgotten) {
   if (term != owner_) return true;
-  kept_since_ = std::max(kept_since_, now() - kOutcomeLifetime);
+  const absl::Time log_now = LogNow();
+  kept_since_ = std::max(kept_since_, log_now - kOutcomeLifetime);
   return Live([&]() -> absl::Status {
     if (absl::Status wrong = CheckAnOutcome(); !wrong.ok()) return wrong;
-    if (auto dropped = log_->Prune(now() - kOutcomeLifetime); !dropped.ok())
+    if (auto dropped = log_->Prune(log_now - kOutcomeLifetime); !dropped.ok())
       return dropped.status();
-    auto answers = log_->PruneAnswers(now());
+    auto answers = log_->PruneAnswers(log_now);
     if (!answers.ok()) return answers.status();
     *forgotten = *std::move(answers);
     return log_->Tidy(/*idle=*/true);
@@ -269,7 +280,7 @@ absl::Status SqliteLog::CheckAnOutcome() {
                         outcome->decide_time == told.decide_time &&
                         outcome->databases == told.databases;
   const bool may_be_gone =
-      outcome->kind == LoggedOutcome::Kind::kForgotten && told.decide_time < kept_since_;
+      outcome->kind == LoggedOutcome::Kind::kForgotten && told.log_time < kept_since_;
   if (!is_right && !may_be_gone) {
     observer_.on_violation("the decision log tells a wrong outcome of " +
                            coordinator::ToString(asked->first));
@@ -282,7 +293,7 @@ bool SqliteLog::FindAnswer(Term term, const coordinator::RequestTry& its,
   if (term != owner_) return false;
   absl::StatusOr<std::optional<StoredAnswer>> stored;
   const bool lives = Live([&] {
-    stored = log_->FindAnswer(its.id, rounds, its.keep_until + kLookedUpLifetime);
+    stored = log_->FindAnswer(its.id, rounds, ByLog(its.keep_until) + kLookedUpLifetime);
     return stored.status();
   });
   if (!lives || !*stored) return lives;
@@ -312,7 +323,7 @@ void SqliteLog::MarkSuperseded(Term term) {
 // power fails.
 void SqliteLog::End(Term term, const LogWrite& waiting) {
   if (term != owner_) return;
-  disk_.CrashBefore(static_cast<int64_t>(1 + random_->Below(kMostLogOperations)));
+  disk_.CrashBefore(static_cast<int64_t>(1 + random_->Below(options_->log_fault_within)));
   if (!waiting.empty() && random_->Chance(0.5)) {
     unknown_ = waiting.decisions;
     (void)WriteBatch(BatchOf(waiting));  // nobody is told

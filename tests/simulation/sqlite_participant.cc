@@ -20,8 +20,6 @@ struct ProcessEnded {
 };
 
 constexpr int kSectorBytes = 512;
-// A start syncs, scans and opens; a round writes its frames and its record.
-constexpr uint64_t kMostOperations = 12;
 
 Vote::Kind KindOf(VoteKind kind) {
   switch (kind) {
@@ -89,7 +87,9 @@ void SqliteParticipant::SetClock() {
 }
 
 void SqliteParticipant::PlanFaults() {
-  const auto place = [this] { return static_cast<int64_t>(1 + random_->Below(kMostOperations)); };
+  const auto place = [this] {
+    return static_cast<int64_t>(1 + random_->Below(options_->fault_within));
+  };
   if (random_->Chance(options_->crash_inside)) disk_.CrashBefore(place());
   io_fails_ = random_->Chance(options_->io_fails);
   if (io_fails_) {

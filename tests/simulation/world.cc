@@ -1,9 +1,11 @@
 #include "tests/simulation/world.h"
-#include "tests/simulation/trace.h"
+
+#include <sqlite3.h>
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tests/simulation/trace.h"
 
 namespace lockstep::simulation {
 namespace {
@@ -27,6 +29,9 @@ World::World(Options options, uint64_t seed)
       truth_(DatabasesOf(options_), options_.level == Level::kModel),
       clients_(static_cast<size_t>(options_.clients)),
       busy_until_(DatabasesOf(options_).size()) {
+  // It draws the salts of WALs from a generator of its own; what a torn frame unmasks to depends on
+  // them.
+  sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, static_cast<int>(Mix(seed) | 1), nullptr);
   config_.broken = options_.broken;
   config_.round_caps.transactions = static_cast<uint32_t>(1 + random_.Below(8));
   for (const DatabaseIndex database : DatabasesOf(options_)) {
@@ -109,8 +114,10 @@ void World::Step() {
   for (size_t client = 0; client < clients_.size(); ++client) {
     if (!ending_ && !clients_[client].busy && random_.Chance(0.3)) RunClient(client);
   }
-  for (const auto& participant : participants_) {
-    if (participant->alive() && random_.Chance(options_.idle_sync)) participant->Idle();
+  for (ParticipantIndex p = 0; p < participants_.size(); ++p) {
+    if (!participants_[p]->alive() || !random_.Chance(options_.idle_sync)) continue;
+    participants_[p]->Idle();
+    Check(p);
   }
   Restart();
   Check();
@@ -130,21 +137,20 @@ void World::Break() {
   if (random_.Chance(options_.old_log)) StartOnCopy();
   const size_t participants = participants_.size();
   if (random_.Chance(options_.partition)) {
-    outages_.Partition(participants, /*one_way=*/false, now_, &random_);
+    outages_.Partition(participants, /*one_way=*/false, now_, options_, &random_);
   }
   if (random_.Chance(options_.one_way_partition)) {
-    outages_.Partition(participants, /*one_way=*/true, now_, &random_);
+    outages_.Partition(participants, /*one_way=*/true, now_, options_, &random_);
   }
-  if (random_.Chance(options_.swizzle)) outages_.Swizzle(participants, now_, &random_);
-  if (random_.Chance(options_.time_jump)) now_ += absl::Milliseconds(random_.Below(2000));
-  if (random_.Chance(options_.time_jump)) {
-    skew_ += absl::Milliseconds(random_.Below(4000)) - absl::Seconds(2);
-  }
+  if (random_.Chance(options_.swizzle)) outages_.Swizzle(participants, now_, options_, &random_);
+  const absl::Duration longest = options_.longest_time_jump;
+  if (random_.Chance(options_.time_jump)) now_ += DrawBelow(longest, &random_);
+  if (random_.Chance(options_.time_jump)) skew_ += DrawBelow(2 * longest, &random_) - longest;
 }
 
 void World::Restart() {
   for (const auto& participant : participants_) {
-    if (participant->alive() || !random_.Chance(ending_ ? 1 : 0.1)) continue;
+    if (participant->alive() || !random_.Chance(ending_ ? 1 : options_.restart)) continue;
     participant->Start();
     ++participant_starts_;
     Trace("start of a participant", participant->alive() ? "" : " in vain");
@@ -153,7 +159,7 @@ void World::Restart() {
   for (const auto& coordinator : coordinators_) {
     any = any || (coordinator->alive && !IsOnCopy(*coordinator));
   }
-  if (!any && random_.Chance(ending_ ? 1 : 0.1)) StartCoordinator();
+  if (!any && random_.Chance(ending_ ? 1 : options_.restart)) StartCoordinator();
 }
 
 void World::StopFaults() {
@@ -230,9 +236,12 @@ void World::CheckHistory() {
 }
 
 void World::Check() {
-  for (ParticipantIndex p = 0; p < participants_.size(); ++p) {
-    if (participants_[p]->is_known()) truth_.Check(p, *participants_[p]);
-  }
+  for (ParticipantIndex p = 0; p < participants_.size(); ++p) Check(p);
+}
+
+void World::Check(ParticipantIndex participant) {
+  const SimParticipant& its = *participants_[participant];
+  if (its.is_known()) truth_.Check(participant, its);
 }
 
 }  // namespace lockstep::simulation

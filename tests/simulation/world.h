@@ -32,6 +32,9 @@ class World {
  public:
   World(Options options, uint64_t seed);
 
+  // Tells what happens, instead of what Options::trace does. Before Run.
+  void TellTrace(std::function<void(const std::string& line)> tell) { on_trace_ = std::move(tell); }
+
   // The first broken rule, or nothing.
   std::optional<std::string> Run();
 
@@ -100,6 +103,7 @@ class World {
   void StopFaults();
   std::string Unrest();
   void Check();
+  void Check(ParticipantIndex participant);
   void CheckHistory();
 
   // world_network.cc

@@ -26,7 +26,8 @@ void World::StartCoordinator(SimLog* log) {
   Trace("start of coordinator ", coordinators_.size() - 1, " with term ", start->state.term,
         IsOnCopy(*coordinators_.back()) ? " on an old copy" : "");
   if (random_.Chance(options_.clock_drift)) {
-    coordinators_.back()->pace = 0.9 + 0.2 * static_cast<double>(random_.Below(100)) / 100;
+    coordinators_.back()->pace =
+        1 + options_.largest_drift * (static_cast<double>(random_.Below(100)) / 50 - 1);
   }
   std::vector<Effect> effects;
   coordinators_.back()->protocol.Start(NowOf(*coordinators_.back()), &effects);
@@ -175,7 +176,7 @@ void World::RunLog(size_t index) {
   Coordinator& coordinator = *coordinators_[index];
   if (coordinator.log_busy_until > now_) return;
   if (random_.Chance(options_.slow_disk)) {
-    coordinator.log_busy_until = now_ + absl::Milliseconds(random_.Below(300));
+    coordinator.log_busy_until = now_ + DrawBelow(options_.longest_disk_pause, &random_);
   }
   if (!coordinator.waiting.empty()) {
     WriteLog(index);

@@ -8,15 +8,6 @@ namespace lockstep::simulation {
 
 using coordinator::CallFailure;
 
-namespace {
-
-// A call whose request or answer was lost fails within this time.
-constexpr int64_t kLongestLossMs = 400;
-constexpr double kCutOffIsLost = 0.1;  // each time that it is tried
-constexpr double kLossIsSeen = 0.3;    // as a broken connection, before the call's deadline
-
-}  // namespace
-
 size_t World::PickMessage() {
   return random_.Chance(options_.reorder) ? random_.Below(network_.size()) : 0;
 }
@@ -37,7 +28,7 @@ void World::DeliverOne() {
     // Others may pass it; it is lost when nobody waits for it any more.
     Message waits = std::move(network_[index]);
     network_.erase(network_.begin() + static_cast<std::ptrdiff_t>(index));
-    if (!random_.Chance(kCutOffIsLost)) network_.push_back(std::move(waits));
+    if (!random_.Chance(options_.cut_off_is_lost)) network_.push_back(std::move(waits));
     return;
   }
   const bool repeat =
@@ -56,15 +47,14 @@ void World::LoseCall(const Request& request, CallFailure failure) {
   const auto call = calls.find(request.call);
   if (call == calls.end()) return;
   call->second.fails_at =
-      std::min(call->second.fails_at,
-               now_ + absl::Milliseconds(random_.Below(static_cast<uint64_t>(kLongestLossMs))));
+      std::min(call->second.fails_at, now_ + DrawBelow(options_.longest_loss, &random_));
   call->second.failure = failure;
 }
 
 void World::Deliver(Request request) {
   SimParticipant& participant = *participants_[request.participant];
   const CallFailure seen =
-      random_.Chance(kLossIsSeen) ? CallFailure::kUnavailable : CallFailure::kTimeout;
+      random_.Chance(options_.loss_is_seen) ? CallFailure::kUnavailable : CallFailure::kTimeout;
   if (random_.Chance(options_.lose_request)) return LoseCall(request, seen);
   if (!participant.alive()) return LoseCall(request, CallFailure::kUnavailable);
   Answer answer;
@@ -72,9 +62,10 @@ void World::Deliver(Request request) {
   answer.coordinator = request.coordinator;
   answer.participant = request.participant;
   if (random_.Chance(options_.slow_disk)) {
-    busy_until_[request.participant] = now_ + absl::Milliseconds(random_.Below(300));
+    busy_until_[request.participant] = now_ + DrawBelow(options_.longest_disk_pause, &random_);
   }
   const SimParticipant::Handled handled = participant.Handle(request, &answer);
+  Check(request.participant);
   Trace("p", request.participant, " ", Describe(request), " -> ",
         handled == SimParticipant::Handled::kDied ? std::string("dies") : Describe(answer));
   if (handled == SimParticipant::Handled::kDied) {
