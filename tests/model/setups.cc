@@ -52,8 +52,17 @@ std::vector<Exploration> MakeExplorations() {
       1'000'000, true);
   const ModelTransaction all_three = {Needs::kNothing, 0, {0, 1, 2}};
   const ModelTransaction only_first = {Needs::kUnwritten, 1, {0, 1, 2}};
-  add(MakeWide("ThreeParticipants", {2, 1}, {all_three, only_first}, {.crashes = 1}), 1'000'000,
-      true);
+  const auto add_wide = [&](std::string name, Faults faults, uint64_t states, bool exhausted) {
+    add(MakeWide(std::move(name), {2, 1}, {all_three, only_first}, faults), states, exhausted);
+  };
+  add_wide("ThreeParticipants", {.crashes = 1}, 1'000'000, true);
+  add_wide("ThreeParticipantsAndLosses", {.losses = 1}, 1'000'000, true);
+  add_wide("ThreeParticipantsAndRepeats", {.repeats = 1}, 1'000'000, true);
+  // Too many states for every run; what is near the start is there.
+  add_wide("ThreeParticipantsCrashesAndLosses", {.crashes = 1, .losses = 1}, 500'000, false);
+  add(MakeSetup("AllAtOnce", {kFirst, kOnlyFirst},
+                {.crashes = 1, .coordinator_crashes = 1, .losses = 1, .repeats = 1}),
+      500'000, false);
   return all;
 }
 
