@@ -25,6 +25,13 @@ FailpointOrder* MapNewOrder(const std::filesystem::path& path) {
   return static_cast<FailpointOrder*>(mapped);
 }
 
+template <size_t kSize>
+void CopyName(const std::string& name, char (&target)[kSize]) {
+  LOCKSTEP_CHECK(name.size() < kSize, "a failpoint's name is too long");
+  std::memset(target, 0, kSize);
+  name.copy(target, name.size());
+}
+
 }  // namespace
 
 std::vector<FailpointName> AllFailpoints() {
@@ -63,12 +70,10 @@ void FailpointOrders::ArmFreeze(size_t process, const std::string& name) {
 
 void FailpointOrders::Write(size_t process, const std::string& name, int nth, bool freezes) {
   FailpointOrder& order = *orders_[process];
-  LOCKSTEP_CHECK(name.size() < sizeof(order.name), "a failpoint's name is too long");
   Disarm(process);
   order.reached.store(0);
   order.freezes.store(freezes ? 1 : 0);
-  std::memset(order.name, 0, sizeof(order.name));
-  name.copy(order.name, name.size());
+  CopyName(name, order.name);
   order.armed.store(nth, std::memory_order_release);
 }
 
@@ -83,5 +88,11 @@ bool FailpointOrders::Disarm(size_t process) {
 bool FailpointOrders::Reached(size_t process) const {
   return orders_[process]->reached.load() != 0;
 }
+
+void FailpointOrders::Watch(size_t process, const std::string& name) {
+  CopyName(name, orders_[process]->watched);
+}
+
+int FailpointOrders::Passed(size_t process) const { return orders_[process]->passed.load(); }
 
 }  // namespace lockstep::testing_support

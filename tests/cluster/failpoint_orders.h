@@ -38,6 +38,11 @@ class FailpointOrders {
   // Whether it came there since it was armed.
   bool Reached(size_t process) const;
 
+  // Counts how often a process comes to the failpoint, in all its runs. To be told before it
+  // starts.
+  void Watch(size_t process, const std::string& name);
+  int Passed(size_t process) const;
+
  private:
   void Write(size_t process, const std::string& name, int nth, bool freezes);
 

@@ -2,12 +2,12 @@
 // recovery from it, three deep; afterwards every transaction must have happened on all its
 // participants or on none, as its client was told.
 //
-//   failpoints_test [--seconds N] [--depth N] [--seed N] [--chain FAILPOINT,... --node N]
+//   failpoints_test [--seconds N] [--depth N] [--seed N] [--chain NODE:FAILPOINT,.../...]
 //
-// Every failpoint comes first once, with others behind it that a seed draws, mostly from those that
-// a recovery was seen to pass; then chains of them go on until the time is over
-// (LOCKSTEP_FAILPOINT_SECONDS; hours are possible). With --chain, that one only, at that node or at
-// any. LOCKSTEP_FAILPOINT_DEPTH: how many ends in a row (3).
+// Every failpoint comes first once, with others behind it that a seed draws, each pair once before
+// any comes again; then chains of them go on until the time is over (LOCKSTEP_FAILPOINT_SECONDS;
+// hours are possible). An end counts as one in a recovery only if that was not over yet. With
+// --chain, those only. LOCKSTEP_FAILPOINT_DEPTH: how many ends in a row (3).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -16,7 +16,6 @@
 #include <cstring>
 #include <iostream>
 #include <map>
-#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -27,7 +26,9 @@
 #include "absl/time/clock.h"
 #include "tests/cluster/bank_audit.h"
 #include "tests/cluster/bank_workload.h"
+#include "tests/cluster/failpoint_chains.h"
 #include "tests/cluster/failpoint_orders.h"
+#include "tests/cluster/recovery_watch.h"
 #include "tests/support/process_cluster.h"
 
 namespace lockstep::testing_support {
@@ -39,30 +40,28 @@ constexpr absl::Duration kUnaided = absl::Seconds(1);
 constexpr absl::Duration kAided = absl::Seconds(3);
 // Several rounds of help, for any one may be in vain.
 constexpr absl::Duration kHelped = absl::Seconds(90);
-constexpr size_t kChainsPerAudit = 20;
-// How many others are tried where the recovery does not pass a failpoint in time.
-constexpr int kTriesPerLink = 4;
+// A recovery that takes longer is left alone; whether it ends at all the audit tells.
+constexpr absl::Duration kRecovers = absl::Seconds(5);
+// Between two looks whether it is over.
+constexpr absl::Duration kLook = absl::Milliseconds(5);
+constexpr size_t kFirstsPerAudit = 20;
+// How many chains begin at one failpoint, until one is as deep as wanted.
+constexpr int kTriesPerFirst = 5;
+// Of a given chain: not every recovery passes a failpoint.
+constexpr int kTriesOfGiven = 20;
 constexpr int kKilled = 128 + SIGKILL;
 
 struct Plan {
+  std::string program;
   absl::Duration time = absl::ZeroDuration();
   size_t depth = 3;
   uint64_t seed = std::random_device{}();
-  std::vector<std::string> chain;
-  std::optional<size_t> node;
+  std::vector<NodeChain> chains;
 };
 
 Plan& ThePlan() {
   static Plan plan;
   return plan;
-}
-
-using Chain = std::vector<FailpointName>;
-
-std::string TextOf(const Chain& chain) {
-  return absl::StrJoin(chain, ",", [](std::string* out, const FailpointName& failpoint) {
-    absl::StrAppend(out, failpoint.name);
-  });
 }
 
 // Those that only the making of a new volume passes.
@@ -76,58 +75,52 @@ Chain PointsOfWork() {
 
 class FailpointsTest : public testing::Test {
  protected:
-  // Ends one process after the other: first where it is said, then where the recovery passes.
   void RunFrom(const FailpointName& first) {
-    Chain done = {first};
     const size_t node = random_() % cluster_.size();
-    if (EndAt(ProcessOf(first, node), first.name, /*must=*/true)) {
-      Count(first, 0);
-      while (done.size() < ThePlan().depth && EndInRecovery(node, &done)) {
-      }
+    for (int i = 0; i < kTriesPerFirst && !HasFailure(); ++i) {
+      // What is rare comes once.
+      const size_t ends =
+          RunChain(node, first, /*must=*/i == 0, ThePlan().depth,
+                   [this](const Chain& done) { return pairs_.Draw(done.back().name); });
+      if (ends == 0 || ends == ThePlan().depth) return;
     }
-    StartAllAgain();
-    Remember(done, node);
   }
-  bool EndInRecovery(size_t node, Chain* done) {
-    for (int i = 0; i < kTriesPerLink && !HasFailure(); ++i) {
-      const FailpointName next = DrawNext();
-      if (!EndAt(ProcessOf(next, node), next.name, /*must=*/false)) continue;
-      Count(next, done->size());
-      done->push_back(next);
-      return true;
+  void RunGiven(const NodeChain& given) {
+    ASSERT_LT(given.node, cluster_.size());
+    const Chain& chain = given.chain;
+    for (int i = 0; i < kTriesOfGiven && !HasFailure(); ++i) {
+      const size_t ends = RunChain(given.node, chain[0], /*must=*/true, chain.size(),
+                                   [&](const Chain& done) { return chain[done.size()]; });
+      if (ends == chain.size()) return;
     }
-    return false;
+    ADD_FAILURE() << TextOf(given) << " does not come about";
   }
-  // All of them are needed.
-  void RunExactly(const Chain& chain, size_t node) {
-    for (size_t link = 0; link < chain.size() && !HasFailure(); ++link) {
-      if (!EndAt(ProcessOf(chain[link], node), chain[link].name, /*must=*/true)) return;
-      Count(chain[link], link);
+  // Ends one process after the other, each in the recovery from the one before, as long as it comes
+  // where it is to end. `next` tells where, from what is done. Returns how many ended.
+  template <typename Next>
+  size_t RunChain(size_t node, const FailpointName& first, bool must, size_t depth, Next next) {
+    Chain done;
+    // Also where it fails: the chain is to be told.
+    if (EndAt(ProcessOf(first, node), first.name, must) || HasFailure()) done.push_back(first);
+    while (!done.empty() && done.size() < depth && !HasFailure()) {
+      const FailpointName point = next(done);
+      if (!EndInRecovery(done.back(), point, node) && !HasFailure()) break;
+      done.push_back(point);
     }
+    Finish(done, node);
+    return done.size();
+  }
+  void Finish(const Chain& chain, size_t node) {
     StartAllAgain();
-    Remember(chain, node);
+    for (size_t depth = 0; depth < chain.size(); ++depth) {
+      ++reached_[chain[depth].name];
+      ++kills_by_depth_[depth];
+    }
+    if (!chain.empty()) since_audit_.push_back(TextOf({node, chain}));
   }
 
   size_t ProcessOf(const FailpointName& failpoint, size_t node) const {
     return failpoint.of_coordinator ? cluster_.size() : node;
-  }
-  void Count(const FailpointName& failpoint, size_t depth) {
-    ++reached_[failpoint.name];
-    ++kills_by_depth_[depth];
-    if (depth > 0) reached_in_recovery_.emplace(failpoint.name, failpoint);
-  }
-  void Remember(const Chain& chain, size_t node) {
-    since_audit_.push_back(absl::StrCat("--chain ", TextOf(chain), " --node ", node));
-  }
-  // Any, and every other time one that a recovery has passed before.
-  FailpointName DrawNext() {
-    if (!reached_in_recovery_.empty() && random_() % 2 == 0) {
-      auto place = reached_in_recovery_.begin();
-      std::advance(place, random_() % reached_in_recovery_.size());
-      return place->second;
-    }
-    const Chain all = PointsOfWork();
-    return all[random_() % all.size()];
   }
 
   // Whether the process ended there. Afterwards it is down, then, and everything else runs.
@@ -139,6 +132,25 @@ class FailpointsTest : public testing::Test {
     EXPECT_TRUE(reached || !must) << cluster_.process_name(process) << " never comes to "
                                   << failpoint;
     return reached;
+  }
+  // Likewise, and the process that ended at `last` had not recovered by then; that one is down.
+  bool EndInRecovery(const FailpointName& last, const FailpointName& next, size_t node) {
+    const size_t process = ProcessOf(next, node);
+    recovery_.Begin(ProcessOf(last, node));
+    orders_.Arm(process, next.name);
+    StartAllAgain();
+    const absl::Time end = absl::Now() + kRecovers;
+    bool ended = false;
+    while (!ended && !recovery_.IsOver() && absl::Now() < end) ended = HasEnded(process, kLook);
+    ended = ended || IsEnding(process);
+    if (!ended) return false;
+    if (recovery_.IsOver()) {
+      // It came too late, and is the first of a chain of its own.
+      Finish({next}, node);
+      return false;
+    }
+    pairs_.Met(last.name, next.name);
+    return true;
   }
 
   // Takes the order back, unless the process is just about to follow it.
@@ -216,7 +228,7 @@ class FailpointsTest : public testing::Test {
   // In parts, each of which ends with an audit.
   void RunAll(const Chain& firsts) {
     for (size_t i = 0; i < firsts.size() && !HasFailure();) {
-      const size_t end = std::min(i + kChainsPerAudit, firsts.size());
+      const size_t end = std::min(i + kFirstsPerAudit, firsts.size());
       Part([&] {
         for (; i < end && !HasFailure(); ++i) RunFrom(firsts[i]);
       });
@@ -229,23 +241,16 @@ class FailpointsTest : public testing::Test {
     body();
     Audit();
     if (!HasFailure()) return;
-    ADD_FAILURE()
-        << "it was one of these, the last one first, or something between them; all with --seed "
-        << ThePlan().seed << ":\n"
-        << absl::StrJoin(since_audit_.rbegin(), since_audit_.rend(), "\n");
+    ADD_FAILURE() << "repeat with: " << ThePlan().program << " --gtest_filter="
+                  << testing::UnitTest::GetInstance()->current_test_info()->test_suite_name() << "."
+                  << testing::UnitTest::GetInstance()->current_test_info()->name() << " --seed "
+                  << ThePlan().seed << " --chain " << absl::StrJoin(since_audit_, "/");
   }
 
-  void RunGivenChain() {
-    const Chain all = AllFailpoints();
-    Chain chain;
-    for (const std::string& name : ThePlan().chain) {
-      const auto found = std::find_if(all.begin(), all.end(), [&](const FailpointName& failpoint) {
-        return failpoint.name == name;
-      });
-      ASSERT_NE(found, all.end()) << name;
-      chain.push_back(*found);
-    }
-    Part([&] { RunExactly(chain, ThePlan().node.value_or(random_() % cluster_.size())); });
+  void RunGivenChains() {
+    Part([&] {
+      for (const NodeChain& given : ThePlan().chains) RunGiven(given);
+    });
     Report();
   }
 
@@ -253,14 +258,12 @@ class FailpointsTest : public testing::Test {
     size_t kills = 0;
     for (const auto& [depth, count] : kills_by_depth_) {
       kills += count;
-      std::cout << count << " processes ended as number " << depth + 1 << " of their chain\n";
-    }
-    std::cout << "in a recovery: " << reached_in_recovery_.size() << " failpoints, and never:";
-    for (const FailpointName& failpoint : PointsOfWork()) {
-      if (!reached_in_recovery_.contains(failpoint.name)) std::cout << ' ' << failpoint.name;
+      std::cout << count << " processes ended as number " << depth + 1
+                << (depth == 0 ? " of their chain\n"
+                               : " of their chain, in the recovery from the one before\n");
     }
     const WorkloadCounts counts = workload_.counts();
-    std::cout << '\n'
+    std::cout << pairs_.Report() << '\n'
               << kills << " ends at " << reached_.size() << " failpoints, " << counts.committed
               << " committed, " << counts.aborted << " aborted, " << counts.unknown
               << " unknown (resolved: " << audit_.resolved().committed << " committed, "
@@ -273,11 +276,12 @@ class FailpointsTest : public testing::Test {
 
   ProcessCluster cluster_{FiveNodes(), {.has_failpoints = true}};
   FailpointOrders orders_{&cluster_};
+  RecoveryWatch recovery_{&cluster_, &orders_};
   std::mt19937_64 random_{ThePlan().seed};
+  FailpointPairs pairs_{PointsOfWork(), ThePlan().seed + 1};
   BankWorkload workload_{&cluster_, ThePlan().seed};
   BankAudit audit_{&cluster_};
   std::map<std::string, int> reached_;
-  std::map<std::string, FailpointName> reached_in_recovery_;
   std::map<size_t, size_t> kills_by_depth_;
   std::vector<std::string> since_audit_;
 };
@@ -289,22 +293,23 @@ TEST_F(FailpointsTest, WhereverProcessesEndThreeTimesInARowEveryTransferIsWholeA
   ASSERT_EQ(cluster_.WaitUntilSettled(kSettled).value_or(""), "");
   workload_.CreateTables();
   ASSERT_FALSE(HasFatalFailure());
-  if (!plan.chain.empty()) return RunGivenChain();
-  const Chain all = PointsOfWork();
+  if (!plan.chains.empty()) return RunGivenChains();
   const absl::Time end = absl::Now() + plan.time;
+  const Chain all = PointsOfWork();
   RunAll(all);
+  // Later on mostly pairs are left that never come about.
+  for (size_t depth = 1; depth < plan.depth && !HasFailure(); ++depth) {
+    EXPECT_GE(2 * kills_by_depth_[depth], all.size()) << "too few in the recovery";
+  }
   while (!HasFailure() && absl::Now() < end) {
-    Chain more;
-    while (more.size() < kChainsPerAudit) more.push_back(all[random_() % all.size()]);
+    Chain more = pairs_.InOrderOfNeed();
+    more.resize(std::min(more.size(), kFirstsPerAudit));
     RunAll(more);
   }
   Report();
   if (HasFailure()) return;
   const WorkloadCounts counts = workload_.counts();
   EXPECT_EQ(audit_.resolved().committed + audit_.resolved().aborted, counts.unknown);
-  for (size_t depth = 1; depth < plan.depth; ++depth) {
-    EXPECT_GE(2 * kills_by_depth_[depth], kills_by_depth_[0]) << "too few in the recovery";
-  }
 }
 
 // A first start that is cut off leaves a volume that the next one takes for a new one, or for its
@@ -335,6 +340,7 @@ TEST(SetUpFailpointsTest, AVolumeWhoseFirstStartEndedAnywhereIsSetUpByALaterStar
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   auto& plan = lockstep::testing_support::ThePlan();
+  plan.program = argv[0];
   const char* seconds = std::getenv("LOCKSTEP_FAILPOINT_SECONDS");
   const char* depth = std::getenv("LOCKSTEP_FAILPOINT_DEPTH");
   if (seconds != nullptr) plan.time = absl::Seconds(std::atoi(seconds));
@@ -349,12 +355,15 @@ int main(int argc, char** argv) {
     } else if (option == "--seed" && value != nullptr) {
       plan.seed = std::strtoull(value, nullptr, 10);
     } else if (option == "--chain" && value != nullptr) {
-      plan.chain = absl::StrSplit(value, ',');
-    } else if (option == "--node" && value != nullptr) {
-      plan.node = std::strtoull(value, nullptr, 10);
+      for (const absl::string_view text : absl::StrSplit(value, '/')) {
+        plan.chains.push_back(lockstep::testing_support::ParseChain(std::string(text)));
+        if (!plan.chains.back().chain.empty()) continue;
+        std::cerr << "no chain: " << text << "\n";
+        return 2;
+      }
     } else {
-      std::cerr << "usage: failpoints_test [--seconds N] [--depth N] [--seed N] [--chain A,B,C "
-                   "--node N]\n";
+      std::cerr << "usage: failpoints_test [--seconds N] [--depth N] [--seed N] [--chain "
+                   "NODE:A,B,C/...]\n";
       return 2;
     }
   }

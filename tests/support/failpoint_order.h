@@ -14,6 +14,10 @@ struct FailpointOrder {
   std::atomic<int32_t> armed;
   std::atomic<int32_t> reached;  // 1 once the process came there
   std::atomic<int32_t> freezes;  // 1: it stands still until SIGCONT, and goes on from there
+  // How often the process and its later runs came to the failpoint of this name; it is written
+  // before they start.
+  char watched[56];
+  std::atomic<int32_t> passed;
 };
 static_assert(std::atomic<int32_t>::is_always_lock_free);
 
