@@ -15,22 +15,10 @@
 
 #include "absl/time/time.h"
 #include "lockstep/v1/coordinator.grpc.pb.h"
+#include "tests/cluster/bank_judge.h"
 #include "tests/support/process_cluster.h"
 
 namespace lockstep::testing_support {
-
-// What a client was told of a transfer.
-enum class Told { kNothing, kCommitted, kAborted, kUnknown };
-
-struct Transfer {
-  std::string id;                      // written into table "done" of each of its databases
-  std::vector<std::string> databases;  // two different ones, or all three
-  int64_t amount = 0;                  // from an account in the first database
-  int64_t from_account = 0;
-  int64_t to_account = 0;  // in the second database; a third only learns of the transfer
-  Told told = Told::kNothing;
-  std::string transaction_id;  // as far as the client was told
-};
 
 struct WorkloadCounts {
   int64_t committed = 0;
