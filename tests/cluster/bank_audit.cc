@@ -11,16 +11,36 @@ constexpr int kRowsAtOnce = 5000;
 // Of those whose end the client knows, GetTransaction is asked about so many.
 constexpr int kAskedOfTheKnown = 1000;
 
+// By the request_id where there is one: who was told nothing has no other name.
+v1::GetTransactionRequest QuestionFor(const Transfer& transfer) {
+  v1::GetTransactionRequest question;
+  if (transfer.request_id.empty()) {
+    question.set_transaction_id(transfer.transaction_id);
+  } else {
+    question.set_request_id(transfer.request_id);
+    // Above that of its only try: one that is still on its way is not taken any more.
+    question.set_attempt(1);
+  }
+  return question;
+}
+
 // What GetTransaction tells, after all the restarts.
 Told OutcomeOf(v1::CoordinatorService::Stub* coordinator, const Transfer& transfer) {
-  v1::GetTransactionRequest request;
-  request.set_transaction_id(transfer.transaction_id);
   v1::GetTransactionResponse response;
   const grpc::Status status = coordinator->GetTransaction(
-      Within(absl::Seconds(10), /*wait_for_ready=*/true).get(), request, &response);
+      Within(absl::Seconds(10), /*wait_for_ready=*/true).get(), QuestionFor(transfer), &response);
+  // Within the hour for which answers are kept, an id without one has not been committed.
+  const bool is_unknown_id =
+      !transfer.request_id.empty() && DetailsOf(status).reason == "TRANSACTION_UNKNOWN";
+  if (is_unknown_id) return Told::kAborted;
   EXPECT_TRUE(status.ok()) << ToText(status) << " for transfer " << transfer.id;
-  if (response.outcome() == v1::OUTCOME_COMMITTED) return Told::kCommitted;
-  return response.outcome() == v1::OUTCOME_ABORTED ? Told::kAborted : Told::kUnknown;
+  if (response.outcome() == v1::OUTCOME_ABORTED) return Told::kAborted;
+  if (response.outcome() != v1::OUTCOME_COMMITTED) return Told::kUnknown;
+  EXPECT_TRUE(transfer.transaction_id.empty() ||
+              response.transaction_id() == transfer.transaction_id)
+      << "transfer " << transfer.id << ": " << response.transaction_id() << " instead of "
+      << transfer.transaction_id;
+  return Told::kCommitted;
 }
 
 }  // namespace
@@ -44,7 +64,7 @@ void BankAudit::AskFor(std::vector<Transfer>* transfers) {
   const auto coordinator = cluster_->Coordinator();
   int asked = 0;
   for (Transfer& transfer : *transfers) {
-    if (transfer.transaction_id.empty()) continue;
+    if (transfer.transaction_id.empty() && transfer.request_id.empty()) continue;
     if (transfer.told != Told::kUnknown && ++asked > kAskedOfTheKnown) continue;
     transfer.found = OutcomeOf(coordinator.get(), transfer);
   }

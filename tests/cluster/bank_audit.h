@@ -18,9 +18,9 @@ class BankAudit {
   explicit BankAudit(ProcessCluster* cluster);
 
   // Asks every participant itself, not through the coordinator; and GetTransaction, of all
-  // transfers that were left unknown and of a sample of the others. `transfers` are all since the
-  // last audit. Fails the test for what BankJudge finds wrong, and for a participant that holds a
-  // round, prepared or in doubt.
+  // transfers that were left unknown and can be named to it, and of a sample of the others.
+  // `transfers` are all since the last audit. Fails the test for what BankJudge finds wrong, and
+  // for a participant that holds a round, prepared or in doubt.
   void Check(std::vector<Transfer> transfers);
 
   // Of all audits.

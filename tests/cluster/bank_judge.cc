@@ -62,7 +62,10 @@ std::string BankJudge::JudgeTransfer(const std::vector<BankNode>& nodes, const T
       transfer.found != (happened ? Told::kCommitted : Told::kAborted)) {
     return "GetTransaction tells otherwise, or nothing: " + name;
   }
-  if (transfer.told == Told::kUnknown) ++(happened ? resolved_.committed : resolved_.aborted);
+  if (transfer.told == Told::kUnknown) {
+    ++(happened ? resolved_.committed : resolved_.aborted);
+    if (transfer.found != Told::kNothing) ++resolved_.found;
+  }
   if (happened) Apply(transfer);
   return "";
 }

@@ -20,6 +20,7 @@ struct Transfer {
   int64_t to_account = 0;  // in the second database; a third only learns of the transfer
   Told told = Told::kNothing;
   std::string transaction_id;   // as far as the client was told
+  std::string request_id;       // empty: it was sent without one
   Told found = Told::kNothing;  // by GetTransaction afterwards; kNothing: it was not asked
 };
 
@@ -37,6 +38,7 @@ struct BankNode {
 struct ResolvedCounts {
   int64_t committed = 0;
   int64_t aborted = 0;
+  int64_t found = 0;  // of both, those that GetTransaction told, too
 };
 
 // Of audit after audit of one run. It remembers only what one audit needs of those before: sums,

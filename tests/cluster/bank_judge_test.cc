@@ -21,7 +21,7 @@ constexpr size_t kStock = 2;
 struct History {
   // Of 10 from account 0 of the bank to account 1 of the stock.
   Transfer& Send(const std::string& id, Told told) {
-    transfers.push_back({id, {"bank", "stock"}, 10, 0, 1, told, "t-" + id});
+    transfers.push_back({id, {"bank", "stock"}, 10, 0, 1, told, "t-" + id, ""});
     return transfers.back();
   }
   // At those nodes.
@@ -67,6 +67,7 @@ TEST(BankJudgeTest, AnUnknownTransferIsWhollyThereOrWhollyAbsentAndCounted) {
   EXPECT_THAT(history.Judge(), IsEmpty());
   EXPECT_EQ(history.judge.resolved().committed, 1);
   EXPECT_EQ(history.judge.resolved().aborted, 2);
+  EXPECT_EQ(history.judge.resolved().found, 2);
 }
 
 TEST(BankJudgeTest, HalfOfATransferIsFoundWhateverWasToldOfIt) {
@@ -152,7 +153,7 @@ TEST(BankJudgeTest, ARowThatIsGoneSinceTheLastAuditIsFound) {
 }
 
 TEST(BankJudgeTest, AReadFindsAnAcknowledgedTransferExactlyOnce) {
-  const Transfer acknowledged = {"1", {"bank", "stock"}, 10, 0, 1, Told::kCommitted, "t-1"};
+  const Transfer acknowledged = {"1", {"bank", "stock"}, 10, 0, 1, Told::kCommitted, "t-1", ""};
   EXPECT_EQ(JudgeRead(acknowledged, {"bank", "bank-2", 7, 1}), "");
   for (const int64_t rows : {-1, 0, 2}) {
     EXPECT_THAT(JudgeRead(acknowledged, {"bank", "bank-2", 7, rows}),

@@ -20,6 +20,7 @@ void AddStatement(v1::Operation* operation, const std::string& sql,
 
 v1::ExecuteRequest RequestFor(const Transfer& transfer) {
   v1::ExecuteRequest request;
+  request.set_request_id(transfer.request_id);
   for (size_t i = 0; i < transfer.databases.size(); ++i) {
     v1::Operation* operation = request.add_operations();
     operation->set_database(transfer.databases[i]);
@@ -130,8 +131,10 @@ Transfer BankWorkload::MakeTransfer(std::mt19937_64* random) {
   transfer.amount = std::uniform_int_distribution<int64_t>(1, 300)(*random);
   transfer.from_account = account(*random);
   transfer.to_account = account(*random);
+  const bool has_request_id = (*random)() % 2 == 0;
   const std::lock_guard lock(mutex_);
   transfer.id = absl::StrCat(++next_id_);
+  if (has_request_id) transfer.request_id = absl::StrCat("transfer-", transfer.id);
   return transfer;
 }
 
