@@ -17,10 +17,18 @@ namespace fs = std::filesystem;
 constexpr absl::Duration kFaultTime = absl::Milliseconds(500);
 // Longer than the calls of the list workload may take, shorter than a keepalive notices.
 constexpr absl::Duration kLongFaultTime = absl::Seconds(4);
+// For a strike that waits for its victim to do something.
+constexpr absl::Duration kComesAbout = absl::Seconds(1);
 constexpr absl::Duration kRefusedWithin = absl::Seconds(30);
 // Answers are kept for an hour of the coordinator's clock, so it stays within that.
 constexpr int kCoordinatorClockMinutes = 20;
 constexpr int kParticipantClockMinutes = 3 * 24 * 60;
+
+// How often the faults of a link met something: they do nothing to one that is idle.
+int64_t HitsOf(const FaultProxy& proxy, size_t link) {
+  const FaultProxy::Counts counts = proxy.counts(link);
+  return counts.lost + counts.held_up;
+}
 
 }  // namespace
 
@@ -59,12 +67,17 @@ LinkFaults Nemesis::RandomFaults() {
 void Nemesis::DisturbOneLink() {
   const size_t victim = Victim();
   const size_t link = cluster_.link(victim);
+  FaultProxy& proxy = cluster_.proxy();
   if (random_() % 6 == 0) {
-    cluster_.proxy().Reset(link);
+    const int64_t resets = proxy.counts(link).resets;
+    proxy.Reset(link);
+    missed_ = proxy.counts(link).resets == resets;
     return;
   }
-  cluster_.proxy().Set(link, RandomFaults());
+  const int64_t hits = HitsOf(proxy, link);
+  proxy.Set(link, RandomFaults());
   Wait(random_() % 10 == 0 ? kLongFaultTime : kFaultTime);
+  missed_ = HitsOf(proxy, link) == hits;
   const bool has_kill = random_() % 2 == 0;
   const size_t killed = random_() % 3 == 0 ? coordinator() : victim;
   if (has_kill) {
@@ -73,12 +86,16 @@ void Nemesis::DisturbOneLink() {
     Start(killed);
   }
   if (has_kill && random_() % 2 == 0) Wait(kFaultTime);
-  cluster_.proxy().Heal(link);
+  proxy.Heal(link);
 }
 
 void Nemesis::CutAnAnswer() {
-  const size_t victim = Victim();
-  cluster_.proxy().CutNextAnswer(cluster_.link(victim));
+  const size_t link = cluster_.link(Victim());
+  FaultProxy& proxy = cluster_.proxy();
+  const int64_t cut = proxy.counts(link).cut;
+  proxy.CutNextAnswer(link);
+  missed_ = !proxy.WaitForCut(link, cut, kComesAbout);
+  proxy.KeepNextAnswer(link);
   Wait(kFaultTime / 4);
 }
 
@@ -93,9 +110,12 @@ void Nemesis::PartitionAndHeal() {
     hole = {};
     hole.forward.drop = hole.back.drop = true;
   }
+  missed_ = true;
   for (const size_t victim : order) {
+    const int64_t hits = HitsOf(cluster_.proxy(), cluster_.link(victim));
     cluster_.proxy().Set(cluster_.link(victim), hole);
     Wait(kFaultTime / 2);
+    if (HitsOf(cluster_.proxy(), cluster_.link(victim)) > hits) missed_ = false;
   }
   if (random_() % 2 == 0) {
     Kill(coordinator());
@@ -114,7 +134,12 @@ void Nemesis::SetAClock() {
   const int minutes = std::uniform_int_distribution<int>(-most, most)(random_);
   ShimControl* shim = cluster_.shim(victim);
   missed_ = shim == nullptr;
-  if (!missed_) shim->SetClockOffset(absl::Minutes(minutes));
+  if (missed_) return;
+  shim->SetClockOffset(absl::Minutes(minutes));
+  missed_ = !Eventually(kComesAbout, [&] {
+    workload_.WaitForCommits(1, absl::Milliseconds(10));
+    return shim->HasUsedClockOffset();
+  });
 }
 
 void Nemesis::SlowADisk() {
@@ -122,6 +147,7 @@ void Nemesis::SlowADisk() {
   ShimControl* shim = cluster_.shim(victim);
   missed_ = shim == nullptr;
   if (missed_) return;
+  const int64_t delayed = shim->delayed_syncs();
   shim->SetSyncDelay(absl::Milliseconds(5 + random_() % 200));
   Wait(2 * kFaultTime);
   if (random_() % 2 == 0) {
@@ -129,6 +155,7 @@ void Nemesis::SlowADisk() {
     Start(victim);
   }
   shim->SetSyncDelay(absl::ZeroDuration());
+  missed_ = shim->delayed_syncs() == delayed;
 }
 
 bool Nemesis::IsRefused(size_t victim, std::string* reason) {

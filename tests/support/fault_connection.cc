@@ -141,6 +141,7 @@ FaultConnection::Events FaultConnection::Serve(const LinkFaults& faults, bool cu
       ResetSocket(target);
       peer_is_gone_ = true;
     }
+    if (IsHeldUp(faults, way, now, *pipe)) events.has_held_up = true;
   };
   serve(&client_, &server_, faults.forward, /*is_answer=*/false, &forward_);
   serve(&server_, &client_, faults.back, /*is_answer=*/true, &back_);
@@ -172,6 +173,13 @@ bool FaultConnection::Receive(int source, const WayFaults& way, absl::Duration d
     }
   }
   return true;
+}
+
+bool FaultConnection::IsHeldUp(const LinkFaults& faults, const WayFaults& way, absl::Time now,
+                               const Pipe& pipe) {
+  if (pipe.chunks.empty()) return false;
+  return way.hold || (faults.delay > absl::ZeroDuration() && pipe.chunks.front().due > now) ||
+         (faults.bytes_per_second > 0 && pipe.next_send > now);
 }
 
 void FaultConnection::CountFrames(bool is_answer, std::string_view bytes, bool cut_answer,

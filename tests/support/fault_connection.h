@@ -58,6 +58,7 @@ class FaultConnection {
     int requests = 0;
     int answers = 0;
     int64_t lost = 0;
+    bool has_held_up = false;  // bytes wait because of a fault
     bool has_cut_answer = false;
   };
 
@@ -97,6 +98,8 @@ class FaultConnection {
   // False: the source's end is gone.
   bool Receive(int source, const WayFaults& way, absl::Duration delay, Pipe* pipe, Events* events);
   bool Send(int target, const WayFaults& way, int64_t bytes_per_second, absl::Time now, Pipe* pipe);
+  static bool IsHeldUp(const LinkFaults& faults, const WayFaults& way, absl::Time now,
+                       const Pipe& pipe);
   void CountFrames(bool is_answer, std::string_view bytes, bool cut_answer, Pipe* pipe,
                    Events* events);
 

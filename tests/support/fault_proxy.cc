@@ -71,21 +71,33 @@ void FaultProxy::CutNextAnswer(size_t link) {
   links_[link]->cut_next_answer = true;
 }
 
+void FaultProxy::KeepNextAnswer(size_t link) {
+  const std::lock_guard lock(mutex_);
+  links_[link]->cut_next_answer = false;
+}
+
 FaultProxy::Counts FaultProxy::counts(size_t link) const {
   const std::lock_guard lock(mutex_);
   return links_[link]->counts;
 }
 
 bool FaultProxy::WaitForRequest(size_t link, int64_t seen, absl::Duration limit) const {
-  std::unique_lock lock(mutex_);
-  return counted_.wait_for(lock, absl::ToChronoNanoseconds(limit),
-                           [&] { return links_[link]->counts.requests > seen; });
+  return WaitForMore(link, &Counts::requests, seen, limit);
 }
 
 bool FaultProxy::WaitForAnswer(size_t link, int64_t seen, absl::Duration limit) const {
+  return WaitForMore(link, &Counts::answers, seen, limit);
+}
+
+bool FaultProxy::WaitForCut(size_t link, int64_t seen, absl::Duration limit) const {
+  return WaitForMore(link, &Counts::cut, seen, limit);
+}
+
+bool FaultProxy::WaitForMore(size_t link, int64_t Counts::*count, int64_t seen,
+                             absl::Duration limit) const {
   std::unique_lock lock(mutex_);
   return counted_.wait_for(lock, absl::ToChronoNanoseconds(limit),
-                           [&] { return links_[link]->counts.answers > seen; });
+                           [&] { return links_[link]->counts.*count > seen; });
 }
 
 void FaultProxy::Wake() const { LOCKSTEP_CHECK(eventfd_write(wake_, 1) == 0, "cannot wake"); }
@@ -152,7 +164,11 @@ void FaultProxy::ServeConnections(Link* link, absl::Time now) {
     link->counts.requests += events.requests;
     link->counts.answers += events.answers;
     link->counts.lost += events.lost;
-    if (events.has_cut_answer) link->cut_next_answer = false;
+    if (events.has_held_up) ++link->counts.held_up;
+    if (events.has_cut_answer) {
+      link->cut_next_answer = false;
+      ++link->counts.cut;
+    }
     if (connection.broken()) ++link->counts.resets;
   }
   link->connections.remove_if([](const FaultConnection& connection) { return connection.done(); });

@@ -24,6 +24,8 @@ class FaultProxy {
     int64_t requests = 0;  // HTTP/2 HEADERS frames that came from clients
     int64_t answers = 0;   // and those that came from the server
     int64_t lost = 0;      // bytes
+    int64_t held_up = 0;   // times that bytes were found waiting because of a fault
+    int64_t cut = 0;       // answers, each with its connection
   };
 
   FaultProxy();
@@ -45,11 +47,14 @@ class FaultProxy {
   void Reset(size_t link);
   // The next answer on the link is lost with its connection, although its request was received.
   void CutNextAnswer(size_t link);
+  // It is not, unless that has happened.
+  void KeepNextAnswer(size_t link);
 
   Counts counts(size_t link) const;
   // Until more requests than `seen` have come; false when `limit` is over. Likewise for answers.
   bool WaitForRequest(size_t link, int64_t seen, absl::Duration limit) const;
   bool WaitForAnswer(size_t link, int64_t seen, absl::Duration limit) const;
+  bool WaitForCut(size_t link, int64_t seen, absl::Duration limit) const;
 
  private:
   struct Link {
@@ -70,6 +75,7 @@ class FaultProxy {
   void ServeConnections(Link* link, absl::Time now);
   void Wake() const;
   void BreakAll(Link* link);
+  bool WaitForMore(size_t link, int64_t Counts::*count, int64_t seen, absl::Duration limit) const;
 
   int wake_ = -1;
   mutable std::mutex mutex_;

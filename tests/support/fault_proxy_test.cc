@@ -121,6 +121,7 @@ TEST_F(FaultProxyTest, PassesEverythingBothWaysAndEachEnd) {
   accepted_.Finish();
   EXPECT_EQ(client_.Receive(1), "END");
   EXPECT_EQ(proxy_.counts(link_).resets, 0);
+  EXPECT_EQ(proxy_.counts(link_).held_up, 0);
 }
 
 TEST_F(FaultProxyTest, DelaysEachWay) {
@@ -134,6 +135,7 @@ TEST_F(FaultProxyTest, DelaysEachWay) {
   accepted_.Send("answer");
   EXPECT_EQ(client_.Receive(6), "answer");
   EXPECT_GE(absl::Now() - start, absl::Milliseconds(120));
+  EXPECT_GT(proxy_.counts(link_).held_up, 0);
 }
 
 TEST_F(FaultProxyTest, ThrottlesToANumberOfBytesASecond) {
@@ -146,6 +148,7 @@ TEST_F(FaultProxyTest, ThrottlesToANumberOfBytesASecond) {
   EXPECT_EQ(accepted_.Receive(4000).size(), 4000u);
   // The first piece goes at once.
   EXPECT_GE(absl::Now() - start, absl::Milliseconds(150));
+  EXPECT_GT(proxy_.counts(link_).held_up, 0);
 }
 
 TEST_F(FaultProxyTest, HoldsOneWayAndDeliversLate) {
@@ -157,6 +160,7 @@ TEST_F(FaultProxyTest, HoldsOneWayAndDeliversLate) {
   EXPECT_EQ(accepted_.Receive(3), "ask");
   accepted_.Send("answer");
   EXPECT_EQ(client_.Receive(6, kShort), "");
+  EXPECT_GT(proxy_.counts(link_).held_up, 0);
   proxy_.Heal(link_);
   EXPECT_EQ(client_.Receive(6), "answer");
 }
@@ -248,6 +252,16 @@ TEST_F(FaultProxyTest, TheNextAnswerIsCutAfterItsRequestWentThrough) {
   EXPECT_EQ(client_.Receive(1), "RESET");
   EXPECT_EQ(accepted_.Receive(1), "RESET");
   EXPECT_EQ(proxy_.counts(link_).answers, 1);
+  EXPECT_EQ(proxy_.counts(link_).cut, 1);
+}
+
+TEST_F(FaultProxyTest, AnAnswerThatIsNotToBeCutAnyMoreArrives) {
+  proxy_.CutNextAnswer(link_);
+  proxy_.KeepNextAnswer(link_);
+  const std::string answer = Frame(1, "an answer");
+  accepted_.Send(answer);
+  EXPECT_EQ(client_.Receive(answer.size()), answer);
+  EXPECT_EQ(proxy_.counts(link_).cut, 0);
 }
 
 TEST_F(FaultProxyTest, FramesAreCountedWhereverTheyAreSplit) {

@@ -29,18 +29,18 @@ constexpr int64_t kBillion = 1'000'000'000;
 // In seconds: who waits until then waits for ever, and its nanoseconds would not fit.
 constexpr int64_t kFarFuture = int64_t{1} << 33;
 
-const FaultShimState* MapState() {
+FaultShimState* MapState() {
   const char* path = getenv("FAULT_SHIM_FILE");
   if (path == nullptr) return nullptr;
-  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  const int file = open(path, O_RDWR | O_CLOEXEC);
   if (file < 0) return nullptr;
-  void* mapped = mmap(nullptr, sizeof(FaultShimState), PROT_READ, MAP_SHARED, file, 0);
+  void* mapped = mmap(nullptr, sizeof(FaultShimState), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   close(file);
-  return mapped == MAP_FAILED ? nullptr : static_cast<const FaultShimState*>(mapped);
+  return mapped == MAP_FAILED ? nullptr : static_cast<FaultShimState*>(mapped);
 }
 
-const FaultShimState* State() {
-  static const FaultShimState* const kState = MapState();
+FaultShimState* State() {
+  static FaultShimState* const kState = MapState();
   return kState;
 }
 
@@ -59,8 +59,10 @@ long RealSyscall(long number, Arguments... arguments) {
 
 void Shift(timespec* time, int64_t sign) {
   if (State() == nullptr || time->tv_sec > kFarFuture) return;
-  const int64_t nanoseconds =
-      time->tv_sec * kBillion + time->tv_nsec + sign * State()->clock_offset_ns.load();
+  const int64_t offset = State()->clock_offset_ns.load();
+  // Written only when it changes: every thread looks at the clock all the time.
+  if (State()->clock_offset_used_ns.load() != offset) State()->clock_offset_used_ns.store(offset);
+  const int64_t nanoseconds = time->tv_sec * kBillion + time->tv_nsec + sign * offset;
   time->tv_sec = std::max<int64_t>(nanoseconds, 0) / kBillion;
   time->tv_nsec = std::max<int64_t>(nanoseconds, 0) % kBillion;
 }
@@ -72,6 +74,7 @@ void WaitBeforeSync() {
   while (RealSyscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &left, &left) != 0 &&
          errno == EINTR) {
   }
+  State()->delayed_syncs.fetch_add(1);
 }
 
 }  // namespace

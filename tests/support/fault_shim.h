@@ -11,6 +11,9 @@ namespace lockstep::testing_support {
 struct FaultShimState {
   std::atomic<int64_t> clock_offset_ns = 0;  // of the wall clock
   std::atomic<int64_t> sync_delay_ns = 0;    // before every fsync and fdatasync
+  // What came of it, told by the server.
+  std::atomic<int64_t> clock_offset_used_ns = 0;  // when it looked at the clock last
+  std::atomic<int64_t> delayed_syncs = 0;
 };
 static_assert(std::atomic<int64_t>::is_always_lock_free);
 

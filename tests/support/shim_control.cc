@@ -37,4 +37,10 @@ void ShimControl::SetSyncDelay(absl::Duration delay) {
   state_->sync_delay_ns.store(absl::ToInt64Nanoseconds(delay));
 }
 
+bool ShimControl::HasUsedClockOffset() const {
+  return state_->clock_offset_used_ns.load() == state_->clock_offset_ns.load();
+}
+
+int64_t ShimControl::delayed_syncs() const { return state_->delayed_syncs.load(); }
+
 }  // namespace lockstep::testing_support

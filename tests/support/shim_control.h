@@ -25,6 +25,10 @@ class ShimControl {
   // At once, also in a server that runs; they stay when it is started again.
   void SetClockOffset(absl::Duration offset);
   void SetSyncDelay(absl::Duration delay);
+  // Whether the server, or its last run, has looked at a clock with the offset that is set.
+  bool HasUsedClockOffset() const;
+  // Syncs that were slowed so far, in all runs.
+  int64_t delayed_syncs() const;
 
  private:
   const std::string file_;
