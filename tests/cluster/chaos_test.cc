@@ -114,7 +114,8 @@ void Report(const Plan& plan, const Nemesis& nemesis, const WorkloadCounts& bank
             << " reads\nlists: " << list.committed << " committed, " << list.failed << " failed, "
             << list.unknown << " unknown (" << lists.proved() << " of them proved by reads), "
             << list.reads << " reads, " << list.retries << " retries, " << list.deduplicated
-            << " answers of earlier tries\nstrikes:";
+            << " answers of earlier tries, " << lists.compared()
+            << " older lists compared\nstrikes:";
   for (const auto& [kind, count] : nemesis.strikes()) std::cout << "  " << kind << " " << count;
   std::cout << "\nrefused:";
   for (const auto& [reason, count] : bank.reasons) std::cout << "  " << reason << " " << count;
@@ -140,6 +141,7 @@ TEST(ChaosTest, EveryTransactionIsWholeAndAsItWasToldWhateverHappens) {
   BankAudit audit(&cluster);
   const absl::Time end = absl::Now() + plan.time;
   std::string unsettled;
+  int audits = 0;
   do {
     workload.Start(/*writers=*/6, /*readers=*/2);
     lists.Start(/*clients=*/6);
@@ -158,6 +160,7 @@ TEST(ChaosTest, EveryTransactionIsWholeAndAsItWasToldWhateverHappens) {
     EXPECT_EQ(workload.wrong_read(), "");
     if (unsettled.empty()) audit.Check(workload.TakeTransfers());
     if (unsettled.empty()) lists.Check();
+    ++audits;
   } while (!HasFailure() && (nemesis.kills() < plan.kills || absl::Now() < end));
   const WorkloadCounts counts = workload.counts();
   Report(plan, nemesis, counts, audit.resolved(), lists);
@@ -168,6 +171,7 @@ TEST(ChaosTest, EveryTransactionIsWholeAndAsItWasToldWhateverHappens) {
   EXPECT_GT(counts.committed, nemesis.kills());
   EXPECT_GT(counts.reads, 0);
   EXPECT_GT(lists.counts().committed, nemesis.kills());
+  EXPECT_TRUE(audits == 1 || lists.compared() > 0);
   Terminate(&cluster);
   CheckFiles(cluster);
 }

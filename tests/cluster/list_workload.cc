@@ -15,6 +15,8 @@ namespace {
 constexpr int64_t kListsInUse = 3;      // in each database
 constexpr int64_t kElementsEach = 100;  // then a list is left for a new one
 constexpr int kMostTries = 12;
+constexpr size_t kListsKept = 600;
+constexpr int kAuditor = -1;  // instead of a client
 // Short, so that what is stuck in a partition becomes unknown, and is tried again.
 constexpr absl::Duration kTimeout = absl::Seconds(2);
 constexpr absl::Duration kCallTimeout = absl::Seconds(3);
@@ -89,7 +91,7 @@ struct ListWorkload::Client {
 };
 
 ListWorkload::ListWorkload(ProcessCluster* cluster, uint64_t seed)
-    : cluster_(cluster), seed_(seed), seeds_(seed + 1) {}
+    : cluster_(cluster), seed_(seed), seeds_(seed + 1), archive_(kListsKept, seed) {}
 
 ListWorkload::~ListWorkload() { Stop(); }
 
@@ -275,36 +277,55 @@ void ListWorkload::Record(ListTransaction transaction) {
   history_.push_back(std::move(transaction));
 }
 
+std::vector<int64_t> ListWorkload::ReadList(v1::ParticipantService::Stub* stub,
+                                            const std::string& list) const {
+  v1::ParticipantServiceQueryRequest request;
+  request.set_sql(kReadList);
+  request.add_params()->set_int_value(NumberOf(list));
+  v1::ParticipantServiceQueryResponse response;
+  const grpc::Status status =
+      stub->Query(Within(absl::Seconds(20), /*wait_for_ready=*/true).get(), request, &response);
+  EXPECT_TRUE(status.ok()) << list << ": " << ToText(status);
+  return ElementsOf(response.rows());
+}
+
 void ListWorkload::ReadNode(size_t index) {
   const NodeSpec& node = cluster_->node(index);
   const auto stub = cluster_->Participant(index);
   for (int64_t number = start_list_; number < first_list_ + kListsInUse; ++number) {
+    const std::string list = absl::StrCat(node.database, "/", number);
     ListTransaction read;
     read.name = absl::StrCat("audit of ", node.node_id);
-    read.process = -1;
+    read.process = kAuditor;
     read.invoked = SteadyNow();
-    v1::ParticipantServiceQueryRequest request;
-    request.set_sql(kReadList);
-    request.add_params()->set_int_value(number);
-    v1::ParticipantServiceQueryResponse response;
-    const grpc::Status status =
-        stub->Query(Within(absl::Seconds(20), /*wait_for_ready=*/true).get(), request, &response);
-    EXPECT_TRUE(status.ok()) << node.node_id << ": " << ToText(status);
-    read.steps.push_back(
-        ReadOf(absl::StrCat(node.database, "/", number), ElementsOf(response.rows())));
+    read.steps.push_back(ReadOf(list, ReadList(stub.get(), list)));
     read.completed = SteadyNow();
     history_.push_back(std::move(read));
+  }
+  for (const auto& [list, elements] : archive_.lists()) {
+    if (DatabaseOf(list) != node.database) continue;
+    EXPECT_EQ(archive_.Compare(list, ReadList(stub.get(), list)), "") << "on " << node.node_id;
+  }
+}
+
+// What replicas hold is equal, if there was no anomaly.
+void ListWorkload::KeepLists() {
+  for (const ListTransaction& transaction : history_) {
+    if (transaction.process != kAuditor) continue;
+    for (const ListStep& step : transaction.steps) archive_.Keep(step.list, step.seen);
   }
 }
 
 void ListWorkload::Check() {
   const std::lock_guard lock(mutex_);
+  compared_ = archive_.lists().size();
   for (size_t i = 0; i < cluster_->size(); ++i) ReadNode(i);
   const HistoryVerdict verdict = CheckHistory(history_);
   proved_ += verdict.proved;
   for (const Anomaly& anomaly : verdict.anomalies) {
     ADD_FAILURE() << anomaly.name << ": " << anomaly.text;
   }
+  KeepLists();
 }
 
 }  // namespace lockstep::testing_support

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lockstep/v1/coordinator.grpc.pb.h"
+#include "tests/cluster/list_archive.h"
 #include "tests/support/history/history.h"
 #include "tests/support/process_cluster.h"
 
@@ -42,11 +43,13 @@ class ListWorkload {
   void Stop();
 
   // Reads every list of the latest Start on every participant itself, and judges the history since
-  // then; fails the test for an anomaly. Requires that the workload is stopped and the cluster
-  // settled.
+  // then; and lists of earlier ones, which have to be as they were then. Fails the test for an
+  // anomaly. Requires that the workload is stopped and the cluster settled.
   void Check();
 
   ListCounts counts() const;
+  // Lists of earlier Starts that the latest Check has read.
+  size_t compared() const { return compared_; }
   // Unknown ends that reads showed to be commits, in all.
   int64_t proved() const { return proved_; }
 
@@ -65,6 +68,8 @@ class ListWorkload {
   void Record(ListTransaction transaction);
   bool stopping() const;
   void ReadNode(size_t index);
+  std::vector<int64_t> ReadList(v1::ParticipantService::Stub* stub, const std::string& list) const;
+  void KeepLists();
 
   ProcessCluster* const cluster_;
   const uint64_t seed_;
@@ -72,6 +77,7 @@ class ListWorkload {
   std::vector<std::thread> threads_;
   int next_process_ = 0;
   int64_t proved_ = 0;
+  size_t compared_ = 0;
 
   mutable std::mutex mutex_;
   bool stopping_ = false;  // guarded by mutex_, as all below
@@ -80,6 +86,7 @@ class ListWorkload {
   int64_t first_list_ = 0;  // of those in use, in each database
   int64_t start_list_ = 0;  // of those since the latest Start
   std::vector<ListTransaction> history_;
+  ListArchive archive_;
   ListCounts counts_;
 };
 
