@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <random>
 #include <string>
@@ -75,6 +76,8 @@ class Nemesis {
   void EndFreeze(size_t victim);
   // Waits while clients go on: for less than `limit`.
   void Wait(absl::Duration limit);
+  // Whether something comes of a strike soon, while clients go on.
+  bool ComesAbout(const std::function<bool()>& effect);
   bool IsRefused(size_t victim, std::string* reason);
   std::filesystem::path Backup() const { return cluster_.directory() / "backup"; }
   std::filesystem::path Aside() const { return cluster_.directory() / "aside"; }

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 constexpr absl::Duration kFaultTime = absl::Milliseconds(500);
 // Longer than the calls of the list workload may take, shorter than a keepalive notices.
 constexpr absl::Duration kLongFaultTime = absl::Seconds(4);
-// For a strike that waits for its victim to do something.
+// For a victim to do something that a strike is about.
 constexpr absl::Duration kComesAbout = absl::Seconds(1);
 constexpr absl::Duration kRefusedWithin = absl::Seconds(30);
 // Answers are kept for an hour of the coordinator's clock, so it stays within that.
@@ -31,6 +31,13 @@ int64_t HitsOf(const FaultProxy& proxy, size_t link) {
 }
 
 }  // namespace
+
+bool Nemesis::ComesAbout(const std::function<bool()>& effect) {
+  return Eventually(kComesAbout, [&] {
+    if (!effect()) workload_.WaitForCommits(1, absl::Milliseconds(10));
+    return effect();
+  });
+}
 
 LinkFaults Nemesis::RandomFaults() {
   LinkFaults faults;
@@ -77,7 +84,7 @@ void Nemesis::DisturbOneLink() {
   const int64_t hits = HitsOf(proxy, link);
   proxy.Set(link, RandomFaults());
   Wait(random_() % 10 == 0 ? kLongFaultTime : kFaultTime);
-  missed_ = HitsOf(proxy, link) == hits;
+  missed_ = !ComesAbout([&] { return HitsOf(proxy, link) > hits; });
   const bool has_kill = random_() % 2 == 0;
   const size_t killed = random_() % 3 == 0 ? coordinator() : victim;
   if (has_kill) {
@@ -136,10 +143,7 @@ void Nemesis::SetAClock() {
   missed_ = shim == nullptr;
   if (missed_) return;
   shim->SetClockOffset(absl::Minutes(minutes));
-  missed_ = !Eventually(kComesAbout, [&] {
-    workload_.WaitForCommits(1, absl::Milliseconds(10));
-    return shim->HasUsedClockOffset();
-  });
+  missed_ = !ComesAbout([&] { return shim->HasUsedClockOffset(); });
 }
 
 void Nemesis::SlowADisk() {
@@ -150,12 +154,12 @@ void Nemesis::SlowADisk() {
   const int64_t delayed = shim->delayed_syncs();
   shim->SetSyncDelay(absl::Milliseconds(5 + random_() % 200));
   Wait(2 * kFaultTime);
+  missed_ = !ComesAbout([&] { return shim->delayed_syncs() > delayed; });
   if (random_() % 2 == 0) {
     Kill(victim);
     Start(victim);
   }
   shim->SetSyncDelay(absl::ZeroDuration());
-  missed_ = shim->delayed_syncs() == delayed;
 }
 
 bool Nemesis::IsRefused(size_t victim, std::string* reason) {
