@@ -20,9 +20,8 @@ constexpr absl::Duration kLongFaultTime = absl::Seconds(4);
 // For a victim to do something that a strike is about.
 constexpr absl::Duration kComesAbout = absl::Seconds(1);
 constexpr absl::Duration kRefusedWithin = absl::Seconds(30);
-// Answers are kept for an hour of the coordinator's clock, so it stays within that.
-constexpr int kCoordinatorClockMinutes = 20;
-constexpr int kParticipantClockMinutes = 3 * 24 * 60;
+// Far longer than anything is kept: clocks that are set make nothing old (R18, R19).
+constexpr int kLongestClockLeapMinutes = 3 * 24 * 60;
 
 // How often the faults of a link met something: they do nothing to one that is idle.
 int64_t HitsOf(const FaultProxy& proxy, size_t link) {
@@ -137,8 +136,8 @@ void Nemesis::PartitionAndHeal() {
 
 void Nemesis::SetAClock() {
   const size_t victim = Victim();
-  const int most = victim == coordinator() ? kCoordinatorClockMinutes : kParticipantClockMinutes;
-  const int minutes = std::uniform_int_distribution<int>(-most, most)(random_);
+  const int minutes = std::uniform_int_distribution<int>(-kLongestClockLeapMinutes,
+                                                         kLongestClockLeapMinutes)(random_);
   ShimControl* shim = cluster_.shim(victim);
   missed_ = shim == nullptr;
   if (missed_) return;
