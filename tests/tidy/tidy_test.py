@@ -233,29 +233,45 @@ class StyleTest(unittest.TestCase):
         self.assertEqual(lines(style.check_dead_files, files), ["unused.h:1"])
 
 
+def tests_of(*numbers):
+    """A file with a test of each."""
+    return "\n".join(f"TEST(A, R{number}_IsKept) {{}}" for number in numbers)
+
+
 class RulesTest(unittest.TestCase):
 
+    def complaints(self, text):
+        return list(rules.check_rules({"tests/a.cc": text}))
+
     def test_a_rule_without_a_test_is_found(self):
-        all_but_five = " ".join(f"R{rule}" for rule in rules.RULES if rule != 5)
-        self.assertEqual(list(rules.check_rules({"tests/a.cc": f"// {all_but_five}\n"})),
+        present = [rule for rule in rules.RULES if rule not in {5, *rules.NOT_YET}]
+        self.assertEqual(self.complaints(tests_of(*present)), ["tests:0: no test names R5"])
+        self.assertEqual(self.complaints(tests_of(*present) + "\n// R5"),
                          ["tests:0: no test names R5"])
 
-    def test_rules_are_found_in_comments_and_in_names(self):
-        text = "// rule R1, (R2); R3/R4\nTEST(A, RefusedByR10) {}\nTEST(B, R7IsKept) {}\n" \
-               "TEST(C, ByRule_R8_x) {}\nint CR9 = PR11 + R12x + VAR13;\n"
-        self.assertEqual(rules.named({"tests/a.cc": text}), {1, 2, 3, 4, 7, 8, 10})
+    def test_rules_are_found_in_the_names_of_tests_alone(self):
+        text = "// rule R1\nTEST(A, RefusedByR10) {}\nTEST_F(B, R7IsKept) {}\n" \
+               "TEST(C, ByRule_R8_x) {}\nTEST(D, PR11AndR12xAndVAR13) {}\n"
+        self.assertEqual(rules.named({"tests/a.cc": text, "tests/mutants/list.txt": "R3_A"}),
+                         {7, 8, 10})
+        self.assertEqual(rules.written({"tests/a.cc": text, "tests/mutants/list.txt": "R3_A"}),
+                         {1, 3, 7, 8, 10})
 
     def test_only_tests_count_and_these_checks_do_not(self):
-        self.assertEqual(rules.named({"common/a.cc": "// R1", "tests/tidy/a.py": "# R2"}), set())
+        for path in ("common/a.cc", "tests/tidy/a.cc"):
+            self.assertEqual(rules.named({path: "TEST(A, R1_x) {}"}), set())
+            self.assertEqual(rules.written({path: "// R1"}), set())
 
-    def test_only_rules_of_later_work_may_be_absent(self):
-        present = " ".join(f"R{rule}" for rule in rules.RULES if rule not in rules.NOT_YET)
-        self.assertEqual(list(rules.check_rules({"tests/a.cc": present})), [])
+    def test_only_rules_of_later_work_may_be_absent_and_they_have_to_be(self):
+        present = [rule for rule in rules.RULES if rule not in rules.NOT_YET]
+        self.assertEqual(self.complaints(tests_of(*present)), [])
+        self.assertEqual(self.complaints(tests_of(*rules.RULES)),
+                         ["tests:0: a test names R20, so it is no rule of later work"])
 
     def test_a_rule_that_does_not_exist_is_found(self):
-        text = " ".join(f"R{rule}" for rule in rules.RULES) + " R24"
-        self.assertEqual(list(rules.check_rules({"tests/a.cc": text})),
-                         ["tests:0: a test names R24, which is no rule"])
+        present = [rule for rule in rules.RULES if rule not in rules.NOT_YET]
+        self.assertEqual(self.complaints(tests_of(*present) + " // R24"),
+                         ["tests:0: the tests name R24, which is no rule"])
 
 
 class RunnerTest(unittest.TestCase):
@@ -309,11 +325,13 @@ class OnDiskTest(unittest.TestCase):
     def test_the_program_runs_every_check(self):
         self.write("common/CMakeLists.txt", "lib(x a.cc)\n")
         self.write("common/a.cc", "int a;\n")
-        rule_names = " ".join(f"R{rule}" for rule in rules.RULES)
-        self.write("tests/notes.txt", rule_names)
+        present = [rule for rule in rules.RULES if rule not in rules.NOT_YET]
+        self.write("tests/CMakeLists.txt", "test(rules_test.cc)\n")
+        self.write("tests/rules_test.cc", tests_of(*present) + "\n")
         self.assertEqual(tidy.complaints(self.root), [])
         self.write("common/a.cc", f"#include <sqlite3.h>\nint   a;  // {UNFINISHED}\n")
-        self.write("tests/notes.txt", rule_names.replace("R22", ""))
+        present.remove(22)
+        self.write("tests/rules_test.cc", tests_of(*present) + "\n")
         found = "\n".join(tidy.complaints(self.root))
         for part in ("sqlite3.h", "unfinished", "clang-format", "no test names R22"):
             self.assertIn(part, found)
