@@ -12,11 +12,14 @@ def of(line, row, expression, is_true, is_false):
 
 class BranchesTest(unittest.TestCase):
 
-    def untaken(self, text, *told):
+    def judged(self, text, *told):
         rows = text.split("\n")
-        return [found[1:] for found in branches.untaken(
-            text, [of(line, rows[line - 1], expression, is_true, is_false)
-                   for line, expression, is_true, is_false in told])]
+        return branches.judged(text, [of(line, rows[line - 1], expression, is_true, is_false)
+                                      for line, expression, is_true, is_false in told])
+
+    def untaken(self, text, *told):
+        return [tuple(name.split(": ")[1:]) for _, name, times in self.judged(text, *told)[0]
+                if not times]
 
     def test_each_side_that_was_never_taken_is_named(self):
         text = "if (a && b) {"
@@ -53,9 +56,55 @@ class BranchesTest(unittest.TestCase):
         text = "friend bool operator==(const T&, const T&) = default;"
         self.assertEqual(self.untaken(text, (1, "t;", 4, 0)), [])
 
+    def test_what_is_in_account_and_what_is_not_is_counted_apart_and_once(self):
+        text = "LOCKSTEP_CHECK(a);\nif (b) c();\nreturn broken_.rule;"
+        sides, left_out = self.judged(text, (1, "a", 1, 0), (2, "b", 1, 0), (2, "b", 0, 1),
+                                      (3, "broken_.rule", 0, 1))
+        self.assertEqual([times for *_, times in sides], [1, 1])
+        self.assertEqual(left_out, 4)
+
+    def test_the_function_around_a_line_is_its_first_row(self):
+        text = """int One(int a,
+        int b) {
+  if (a) return b;
+}
+
+class Two {
+  bool Three() const {
+    return a;
+  }
+
+ private:
+  bool Four() const { return b; }
+};
+
+void Core::On(const Five&) {
+  if (c) {
+    d();
+  }
+}"""
+        rows = text.split("\n")
+        self.assertEqual([branches.function_at(rows, line) for line in (1, 3, 8, 12, 17)],
+                         ["int One(int a,", "int One(int a,", "bool Three() const",
+                          "bool Four() const { return b; }", "void Core::On(const Five&)"])
+
     def test_exceptions_stand_below_their_reasons(self):
-        self.assertEqual(branches.exceptions("# why\na.cc: true: b\n\n# why not\na.cc: false: c\n"),
-                         {"a.cc: true: b", "a.cc: false: c"})
+        text = "# why\na.cc: f(): true: b\n\n# too\na.cc: f(): false: c\n"
+        self.assertEqual(branches.exceptions(text),
+                         ["a.cc: f(): true: b", "a.cc: f(): false: c"])
+
+    def complaints(self, allowed, *times):
+        sides = [("a.cc", line, "f(): true: b", its) for line, its in enumerate(times, 1)]
+        return list(branches.complaints(sides, allowed))
+
+    def test_an_exception_is_for_one_place_that_no_test_takes(self):
+        one = ["a.cc: f(): true: b"]
+        self.assertEqual(self.complaints(one, 0), [])
+        self.assertEqual(self.complaints([], 0, 1), ["a.cc:1: no test makes this so: f(): true: b"])
+        for others, times, part in ((one, (1,), "is taken or gone"), (one, (), "is taken or gone"),
+                                    (one, (0, 0), "2 times"), (one, (0, 1), "2 times"),
+                                    (2 * one, (0,), "twice")):
+            self.assertIn(part, self.complaints(others, *times)[0])
 
 
 if __name__ == "__main__":
