@@ -16,6 +16,7 @@
 
 #include "absl/time/time.h"
 #include "common/utf8.h"
+#include "tests/support/seed.h"
 
 namespace lockstep {
 namespace {
@@ -131,10 +132,7 @@ TEST_F(LoggingTest, InvalidUtf8IsMadeValid) {
 }
 
 TEST_F(LoggingTest, RandomBytesAlwaysMakeOneValidLine) {
-  const uint32_t seed = std::random_device()();
-  RecordProperty("seed", std::to_string(seed));
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937 random(seed);
+  std::mt19937_64 random(SeedOfTest());
   std::vector<std::string> messages;
   for (int i = 0; i < 2'000; ++i) {
     std::string& message = messages.emplace_back(random() % 40, '\0');

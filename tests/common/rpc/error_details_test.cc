@@ -12,6 +12,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "lockstep/v1/error.pb.h"
+#include "tests/support/seed.h"
 
 namespace lockstep::rpc {
 namespace {
@@ -169,9 +170,7 @@ TEST(ErrorDetailsTest, WhatIsWorthARetrySaysWhenAndNothingElseDoes) {
 
 // Above 8 KiB of metadata the caller would see RESOURCE_EXHAUSTED in place of the error.
 TEST(ErrorDetailsTest, DetailsNeverExceedTwoKibibytesWhateverIsInThem) {
-  const uint32_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937 random(seed);
+  std::mt19937 random(SeedOfTest());
   const auto text = [&random] {
     std::string bytes(random() % 5000, '\0');
     const bool ascii = random() % 2 == 0;

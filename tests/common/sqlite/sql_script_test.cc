@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
-#include <cstdio>
 #include <random>
 
 #include "common/sqlite/connection.h"
 #include "common/sqlite/sql_tokenizer.h"
+#include "tests/support/seed.h"
 
 namespace lockstep::sqlite {
 namespace {
@@ -129,10 +129,7 @@ TEST(SqlScriptTest, WhatIsCutRunsInSqlite) {
 
 // SQLite is the judge of where a statement ends.
 TEST(SqlScriptTest, AgreesWithSqliteAboutTheEndsOfRandomText) {
-  const uint32_t seed = std::random_device()();
-  std::printf("seed %u\n", seed);
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937 random(seed);
+  std::mt19937_64 random(SeedOfTest());
   const std::vector<std::string> pieces = {
       "CREATE",  "TEMP",  "TRIGGER", "BEGIN", "END",      "CASE",
       ";",       ";",     ";",       "';'",   "\"END;\"", "[;]",

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/sqlite/connection.h"
+#include "tests/support/seed.h"
 
 namespace lockstep::sqlite {
 namespace {
@@ -78,9 +79,7 @@ TEST(SqlTokenizerTest, BlankSql) {
 // SQLite is the judge of what a token is: where it takes MARK for the name of a column, so must the
 // tokenizer, and where it takes it for a part of a string or comment, so must the tokenizer.
 TEST(SqlTokenizerTest, AgreesWithSqliteAboutRandomText) {
-  const uint32_t seed = std::random_device()();
-  std::printf("seed %u\n", seed);
-  std::mt19937 random(seed);
+  std::mt19937_64 random(SeedOfTest());
   const std::vector<std::string> pieces = {
       "'", "\"", "`",  "--", "/*",  "*/", "\n", " ",   "\v", "\t",       "$a(",
       ")", "(",  ":a", "::", "?1,", "x'", "1,", ".5,", "e",  "\xC3\xA9", "\xEF\xBB\xBF",

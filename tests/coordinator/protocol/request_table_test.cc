@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/seed.h"
+
 namespace lockstep::coordinator {
 namespace {
 
@@ -188,9 +190,7 @@ TEST(RequestTableTest, TwoIdsOfOneKeyAreBothFound) {
 }
 
 TEST(RequestIndexTest, IsWhatAPlainMultimapWouldBe) {
-  const uint32_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937 random(seed);
+  std::mt19937_64 random(SeedOfTest());
   RequestIndex index;
   std::map<RequestKey, std::set<RoundId>> plain;
   for (int i = 0; i < 20'000; ++i) {

@@ -1,17 +1,16 @@
 // Random branches, some of which fail, on one replica; on another only those that voted YES, with
 // other things between them. Same digests, same rows: rules R7 and R23.
-#include <cstdio>
-#include <cstdlib>
 #include <random>
 
 #include "tests/participant/execution/fixture.h"
+#include "tests/support/seed.h"
 
 namespace lockstep::participant {
 namespace {
 
 class RandomBranches {
  public:
-  explicit RandomBranches(uint32_t seed) : random_(seed) {}
+  explicit RandomBranches(uint64_t seed) : random_(seed) {}
 
   int64_t Below(int64_t limit) {
     return static_cast<int64_t>(random_() % static_cast<uint64_t>(limit));
@@ -152,11 +151,7 @@ void Disturb(TestDatabase* database, RandomBranches* branches) {
 }
 
 TEST(RandomBranchesTest, ReExecutionAgreesWithTheVote) {
-  const char* given = std::getenv("LOCKSTEP_SEED");
-  const uint32_t seed = given == nullptr ? std::random_device()()
-                                         : static_cast<uint32_t>(std::strtoul(given, nullptr, 10));
-  std::printf("seed %u\n", seed);
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const uint64_t seed = SeedOfTest();
   RandomBranches branches(seed);
   RandomBranches noise(seed + 1);
   TestDatabase first;

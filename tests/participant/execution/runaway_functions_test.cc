@@ -2,6 +2,7 @@
 #include <random>
 
 #include "tests/participant/execution/fixture.h"
+#include "tests/support/seed.h"
 
 namespace lockstep::participant {
 namespace {
@@ -60,9 +61,7 @@ Value AnyValue(std::mt19937_64* random) {
 }
 
 TEST(BoundedFunctionsTest, EachGivesWhatTheOneOfSqliteGives) {
-  const uint64_t seed = std::random_device()();
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937_64 random(seed);
+  std::mt19937_64 random(SeedOfTest());
   TestDatabase database;
   const auto plain = sqlite::Connection::Open(":memory:", {}).value();
   for (const char* call : {"instr(?1, ?2)", "replace(?1, ?2, ?3)", "trim(?1)", "trim(?1, ?2)",

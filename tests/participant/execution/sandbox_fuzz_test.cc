@@ -6,6 +6,7 @@
 
 #include "common/sqlite/sql_tokenizer.h"
 #include "tests/participant/execution/fixture.h"
+#include "tests/support/seed.h"
 
 namespace lockstep::participant {
 namespace {
@@ -63,7 +64,7 @@ constexpr const char* kCorpus[] = {
 
 class SqlMutator {
  public:
-  explicit SqlMutator(uint32_t seed) : random_(seed) {
+  explicit SqlMutator(uint64_t seed) : random_(seed) {
     for (const char* sql : kCorpus) {
       statements_.emplace_back();
       sqlite::SqlTokenizer tokenizer(sql);
@@ -110,7 +111,7 @@ class SqlMutator {
     }
   }
 
-  std::mt19937 random_;
+  std::mt19937_64 random_;
   std::vector<std::vector<std::string>> statements_;
   const std::vector<std::string> blanks_ = {" ", " ", " ", " ", "\n", "/**/", " -- '\n", " \v "};
 };
@@ -156,9 +157,7 @@ TEST(SandboxFuzzTest, OfTheStatementsThatAreMutatedTheseAreTaken) {
 TEST(SandboxFuzzTest, NoStatementReachesWhatIsNotItsOwn) {
   const char* repeat = std::getenv("LOCKSTEP_FUZZ_ROUNDS");
   const int rounds = repeat == nullptr ? 3000 : std::atoi(repeat);
-  const uint32_t seed = std::random_device()();
-  std::printf("seed %u\n", seed);
-  SqlMutator mutator(seed);
+  SqlMutator mutator(SeedOfTest());
   FuzzedDatabase database;
   int yes = 0;
   for (int round = 0; round < rounds; ++round) {
