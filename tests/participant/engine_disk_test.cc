@@ -1,6 +1,9 @@
 // A disk without space, at every write of a round and of a cut, and one that is damaged.
 #include <gtest/gtest.h>
 
+#include <random>
+#include <vector>
+
 #include "participant/engine.h"
 #include "tests/participant/engine_fixture.h"
 #include "tests/support/sim_disk.h"
@@ -163,6 +166,22 @@ TEST_F(EngineDiskTest, R3_ARollbackThatCouldNotBeMadeDurableIsNotAnswered) {
 
 // Reads the table's own page, whatever else is in memory.
 const Sql kReadAll = {"SELECT count(v) FROM t"};
+
+// Else the coordinator would keep the last decision for as long as the node is down.
+TEST_F(EngineDiskTest, R9_AnOrderlyStopMakesTheLastCommitDurable) {
+  ASSERT_EQ(TestNode::Letters(node_->Prepare(Round(1), {Insert(1)})), "Y");
+  ASSERT_TRUE(node_->Commit(Round(1)).ok());
+  node_.reset();
+  std::mt19937_64 random(5);
+  std::vector<SimDisk::Image> images;
+  for (int i = 0; i < 10; ++i) images.push_back(disk_.ImageAfterPowerLoss(random));
+  for (const SimDisk::Image& image : images) {
+    node_.reset();
+    disk_.Put(image);
+    Restart();
+    EXPECT_EQ(node_->Report().applied, Round(1));
+  }
+}
 
 TEST_F(EngineDiskTest, AnIoErrorEndsTheProcessBeforeAnythingIsSaid) {
   ASSERT_TRUE(node_->Execute(Large(1))->ok());

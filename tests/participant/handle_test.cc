@@ -66,6 +66,16 @@ class HandleTest : public testing::Test {
     call.data_format = kDataFormat;
     return call;
   }
+  static PrepareCall FirstRound(const std::string& sql) {
+    v1::PrepareRequest request;
+    request.add_branches()->add_operations()->add_statements()->set_sql(sql);
+    PrepareCall prepare;
+    prepare.target = {"test", "node-1", 1};
+    prepare.round = Round(1);
+    prepare.body = RoundBody::Encode("test", "node-1", request, size_t{1} << 20);
+    prepare.branches = rpc::BranchesOf(&request);
+    return prepare;
+  }
 
   SystemClock clock_;
   TestDirectory directory_;
@@ -102,15 +112,8 @@ TEST_F(HandleTest, TheClientsPlacesCountWhateverTheirCallsWaitFor) {
   Waiter<Ok> fenced;
   handle.Fence(FenceOf(1), fenced.Taker());
   ASSERT_TRUE(fenced.Get().ok());
-  v1::PrepareRequest request;
-  request.add_branches()->add_operations()->add_statements()->set_sql("INSERT INTO t VALUES(1)");
-  PrepareCall prepare;
-  prepare.target = {"test", "node-1", 1};
-  prepare.round = Round(1);
-  prepare.body = RoundBody::Encode("test", "node-1", request, size_t{1} << 20);
-  prepare.branches = rpc::BranchesOf(&request);
   Waiter<Votes> votes;
-  handle.Prepare(std::move(prepare), votes.Taker());
+  handle.Prepare(FirstRound("INSERT INTO t VALUES(1)"), votes.Taker());
   ASSERT_TRUE(votes.Get().ok());
 
   // Two wait for the round to end, two for a version.
@@ -143,6 +146,33 @@ TEST_F(HandleTest, TheClientsPlacesCountWhateverTheirCallsWaitFor) {
   for (auto& local : locals) EXPECT_TRUE(local.Get().ok());
   for (auto& its : queries) EXPECT_TRUE(its.Get().ok());
   EXPECT_TRUE(Execute({"SELECT 1"}).ok());
+}
+
+// Answered beside the actor, it would say that nothing is prepared while a Prepare is on its way.
+TEST_F(HandleTest, R11_AFenceIsAnsweredAfterThePrepareThatCameBeforeIt) {
+  ASSERT_TRUE(Execute({"CREATE TABLE t(k)"}).ok());
+  const ParticipantHandle handle = participant_->handle();
+  Waiter<Ok> first;
+  handle.Fence(FenceOf(1), first.Taker());
+  ASSERT_TRUE(first.Get().ok());
+
+  // The actor is at work until both others have come.
+  std::promise<void> at_work;
+  std::promise<void> go_on;
+  handle.Execute(Statements({"SELECT 1"}), [&](Result<std::vector<StatementResult>>) {
+    at_work.set_value();
+    go_on.get_future().wait();
+  });
+  at_work.get_future().wait();
+  Waiter<Votes> votes;
+  handle.Prepare(FirstRound("INSERT INTO t VALUES(1)"), votes.Taker());
+  std::promise<NodeReport> told;
+  handle.Fence(FenceOf(1), [&](Result<Ok>) { told.set_value(handle.Report()); });
+  go_on.set_value();
+  ASSERT_TRUE(votes.Get().ok());
+  const NodeReport report = told.get_future().get();
+  ASSERT_TRUE(report.held.has_value());
+  EXPECT_EQ(report.held->round, Round(1));
 }
 
 TEST_F(HandleTest, EveryCallIsAnsweredThoughTheNodeStops) {

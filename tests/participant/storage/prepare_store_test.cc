@@ -144,6 +144,19 @@ TEST_F(PrepareStoreTest, PrepareOfATransactionThatSqliteGaveUpIsAnError) {
   EXPECT_TRUE(Commit(Round(2), "INSERT INTO t VALUES (1, 'c')").ok());
 }
 
+// The file layer lets every connection believe that it is the last one, which would checkpoint and
+// delete the WAL.
+TEST_F(PrepareStoreTest, P7_AConnectionThatIsClosedMovesNothingOutOfTheWal) {
+  OpenWithTable();
+  LOCKSTEP_ASSERT_OK(Commit(Round(1), "INSERT INTO t VALUES (1, 'a')"));
+  const std::string before = FileOf("data.db");
+  LOCKSTEP_ASSERT_OK(Prepare(Round(2), "INSERT INTO t VALUES (2, 'b')"));
+  EXPECT_EQ(Seen(), 1);  // by a reader that is gone afterwards
+  EXPECT_EQ(FileOf("data.db"), before);
+  store_.reset();
+  EXPECT_EQ(FileOf("data.db"), before);
+}
+
 TEST_F(PrepareStoreTest, SchemaChangesOfARolledBackRoundAreForgotten) {
   OpenWithTable();
   ASSERT_TRUE(Prepare(Round(1), "CREATE TABLE u (x); INSERT INTO u VALUES (1)").ok());

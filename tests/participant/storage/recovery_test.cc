@@ -5,10 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
+#include <string_view>
 
 #include "participant/storage/prepare_store.h"
 #include "tests/participant/storage/store_fixture.h"
@@ -90,11 +90,7 @@ TEST_F(RecoveryTest, RoundWithoutItsRecordIsInDoubtWithoutIt) {
     return Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')", std::string(100, 'x')).ok();
   });
   // The record is the file's end: damage its body.
-  const std::string wal = options_.directory + "/data.db-wal";
-  std::fstream file(wal, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(static_cast<std::streamoff>(std::filesystem::file_size(wal)) - 50);
-  file.put('y');
-  file.close();
+  Overwrite("data.db-wal", FileOf("data.db-wal").size() - 50, "y");
   LOCKSTEP_ASSERT_OK(Open());
   ASSERT_TRUE(store_->held().has_value());
   EXPECT_FALSE(store_->held()->has_record);
@@ -103,22 +99,17 @@ TEST_F(RecoveryTest, RoundWithoutItsRecordIsInDoubtWithoutIt) {
 }
 
 TEST_F(RecoveryTest, ARecordThatBelongsToOtherFramesOfTheRoundIsNotItsRecord) {  // R5
-  const std::string wal = options_.directory + "/data.db-wal";
   OpenWithTable();
   InKilledProcess(
       [this] { return Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')", "the first try").ok(); });
-  std::stringstream first;
-  first << std::ifstream(wal, std::ios::binary).rdbuf();
+  const std::string first = FileOf("data.db-wal");
   InKilledProcess([this] {
     return store_->Forget().ok() &&
            Prepare(Round(7), "INSERT INTO t VALUES (1, 'b')", "the second try").ok();
   });
   // The second try's record never reached the disk: the first one's is still in its place.
-  const size_t record = first.str().rfind("LSPR") - 4;
-  std::fstream file(wal, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(static_cast<std::streamoff>(record));
-  file << first.str().substr(record);
-  file.close();
+  const size_t record = first.rfind("LSPR") - 4;
+  Overwrite("data.db-wal", record, std::string_view(first).substr(record));
   LOCKSTEP_ASSERT_OK(Open());
   ASSERT_TRUE(store_->held().has_value());
   EXPECT_EQ(store_->held()->round, Round(7));
@@ -196,6 +187,34 @@ TEST_F(RecoveryTest, BeforeReopenIsCalledWhileTheWriterIsStillOpen) {
   EXPECT_EQ(Seen(), 1);
 }
 
+// Its Commit was not durable when the next round overwrote its record, and power was lost before
+// that one's sync returned: it never voted.
+TEST_F(RecoveryTest, TheRoundBehindTheOneThatWasInDoubtIsInDoubtThen) {  // P8
+  OpenWithTable();
+  InKilledProcess([this] { return Prepare(Round(1), "INSERT INTO t VALUES (1, 'a')").ok(); });
+  const std::string masked = FileOf("data.db-wal");
+  LOCKSTEP_ASSERT_OK(Open());
+  LOCKSTEP_ASSERT_OK(store_->CommitInDoubt());
+  const std::string committed = FileOf("data.db-wal");
+  InKilledProcess([this] { return Prepare(Round(2), "INSERT INTO t VALUES (2, 'b')").ok(); });
+  const auto mask = std::mismatch(masked.begin(), masked.end(), committed.begin()).first;
+  const auto at = static_cast<size_t>(mask - masked.begin());
+  ASSERT_LT(at, masked.size());
+  Overwrite("data.db-wal", at, std::string_view(masked).substr(at, 8));
+
+  LOCKSTEP_ASSERT_OK(Open());
+  ASSERT_TRUE(store_->held().has_value());
+  EXPECT_EQ(store_->held()->round, Round(1));
+  EXPECT_FALSE(store_->held()->has_record);
+  LOCKSTEP_ASSERT_OK(store_->CommitInDoubt());
+  ASSERT_TRUE(store_->held().has_value());
+  EXPECT_EQ(store_->held()->round, Round(2));
+  EXPECT_TRUE(store_->held()->in_doubt);
+  LOCKSTEP_ASSERT_OK(store_->Forget());
+  LOCKSTEP_ASSERT_OK(Commit(Round(3), "INSERT INTO t VALUES (3, 'c')"));
+  EXPECT_EQ(Seen("SELECT sum(k) FROM t"), 4);
+}
+
 TEST_F(RecoveryTest, RegularCloseKeepsThePreparedRound) {
   OpenWithTable();
   LOCKSTEP_ASSERT_OK(Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')"));
@@ -254,11 +273,7 @@ TEST_F(RecoveryTest, NewerFormatsAreRefusedNamingBoth) {
 TEST_F(RecoveryTest, NewerSideFileIsRefusedNamingBoth) {
   OpenWithTable();
   store_.reset();
-  std::fstream file(options_.directory + "/data.side",
-                    std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(7);  // the low byte of slot 0's version
-  file.put(3);
-  file.close();
+  Overwrite("data.side", 7, "\3");  // the low byte of slot 0's version
   EXPECT_NE(Refusal().find("format 3, but this program knows only up to 1"), std::string::npos);
 }
 

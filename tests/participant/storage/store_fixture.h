@@ -6,8 +6,11 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -95,6 +98,18 @@ class StoreFixture : public testing::Test {
   int64_t Seen(const std::string& sql = "SELECT count(*) FROM t") {
     absl::StatusOr<std::unique_ptr<sqlite::Connection>> reader = store_->OpenReader();
     return reader.ok() ? Number(**reader, sql) : -3;
+  }
+
+  std::string FileOf(const std::string& name) const {
+    std::stringstream bytes;
+    bytes << std::ifstream(options_.directory + "/" + name, std::ios::binary).rdbuf();
+    return bytes.str();
+  }
+  void Overwrite(const std::string& name, size_t at, std::string_view bytes) const {
+    std::fstream file(options_.directory + "/" + name,
+                      std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(at));
+    file << bytes;
   }
 
   std::string directory_;
