@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Breaks the code in one line, again and again, and tells which test notices.
 
-  mutants.py check                          every mutant of list.txt still finds its line
+  mutants.py check                          every mutant of list.txt still finds its line, and every
+                                            sentence of sentences.txt is made true by one
   mutants.py run [--jobs N] [NAME ...]      copies the sources, builds, breaks and tests them
 
 run exits with 1 if a mutant survives without a reason, or has one and is caught. What each test said
@@ -22,10 +23,12 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIST = pathlib.Path(__file__).with_name("list.txt")
+SENTENCES = pathlib.Path(__file__).with_name("sentences.txt")
 # Its table of rules and tests names every rule.
 RULES = ROOT / "docs" / "PROTOCOL.md"
-# Of mutants that break no numbered rule: of the decision log, and of the coordinator's protocol.
-OTHER_PREFIXES = ("LOG", "CORE")
+# Of mutants that break no numbered rule: of the decision log, of the coordinator's protocol, and of
+# a participant's files.
+OTHER_PREFIXES = ("LOG", "CORE", "FILES")
 # A mutant may loop for ever. That a test takes so much longer than on good code proves nothing: a
 # mutant has to fail an assertion or break an invariant.
 SLOWER = 5
@@ -43,35 +46,45 @@ NO_PROOF = (NOT_COMPILED, NOT_STARTED, NOT_ENDED)
 @dataclasses.dataclass
 class Mutant:
     name: str
-    path: str = ""
-    old: str = ""
-    new: str = ""
+    paths: list = dataclasses.field(default_factory=list)
+    changes: list = dataclasses.field(default_factory=list)  # of [path, old, new]
+    sentences: list = dataclasses.field(default_factory=list)
     tests: list = dataclasses.field(default_factory=list)
     reason: str = ""
 
+    def applied_to(self, path, text):
+        """The file's changed text. No change sees another, so two lines can change places."""
+        places = sorted((text.index(old), old, new)
+                        for its, old, new in self.changes if its == path)
+        for place, old, new in reversed(places):
+            text = text[:place] + new + text[place + len(old):]
+        return text
+
 
 def parse(text):
-    """The mutants, and the rules that none can break."""
+    """The mutants, and the sentences that none can make true."""
     mutants, unbroken = [], []
     for number, line in enumerate(text.split("\n"), 1):
         word, _, rest = line.partition(" ")
         if not line.strip() or line.startswith("#"):
             continue
         if word == "in":
-            mutants[-1].path = rest
+            mutants[-1].paths.append(rest)
+        elif word == "breaks":
+            mutants[-1].sentences += rest.split()
         elif word == "-":
-            mutants[-1].old = rest
+            mutants[-1].changes.append([mutants[-1].paths[-1], rest, ""])
         elif word == "+":
-            mutants[-1].new = rest
+            mutants[-1].changes[-1][2] = rest
         elif word == "by":
             mutants[-1].tests.append(rest.split())
         elif word == "survives":
             mutants[-1].reason = rest
         elif word == "unbroken":
-            rule, _, reason = rest.partition(" ")
+            key, _, reason = rest.partition(" ")
             if not reason:
                 raise SystemExit(f"{LIST.name}:{number}: it does not say why")
-            unbroken.append(rule)
+            unbroken.append(key)
         elif not rest:
             mutants.append(Mutant(word))
         else:
@@ -83,30 +96,52 @@ def rules(text):
     return re.findall(r"^\| ([RP]\d+) \| `", text, re.MULTILINE)
 
 
+def keys_of(text):
+    """The keys of the sentences, RULE.WORD."""
+    return [line.split()[0] for line in text.split("\n") if line.strip() and line[0] != "#"]
+
+
+def rule_of(key):
+    return re.split(r"[._]", key)[0]
+
+
 def complaints(mutants, read):
     """What is wrong with the list, each as one sentence. `read` gives a file's text."""
     names = [mutant.name for mutant in mutants]
     for name in {name for name in names if names.count(name) > 1}:
         yield f"{name} stands there twice"
     for mutant in mutants:
-        if not (mutant.path and mutant.old and mutant.new and mutant.tests):
+        if not (mutant.changes and all(map(all, mutant.changes)) and mutant.tests):
             yield f"{mutant.name} is not whole"
-        elif read(mutant.path).count(mutant.old) != 1:
-            yield (f"{mutant.name}: {mutant.path} has its line "
-                   f"{read(mutant.path).count(mutant.old)} times")
+            continue
+        for path, old, _ in mutant.changes:
+            if (times := read(path).count(old)) != 1:
+                yield f"{mutant.name}: {path} has its line {times} times"
 
 
-def unguarded(mutants, unbroken, named):
-    """The rules that are neither broken by a mutant nor said to be beyond one."""
-    broken = {mutant.name.partition("_")[0] for mutant in mutants}
-    for prefix in sorted(broken - set(named) - set(OTHER_PREFIXES)):
-        yield f"{prefix} is no rule"
+def unguarded(mutants, unbroken, keys, named):
+    """What no mutant breaks and nobody excuses: of the `named` rules, and of the sentences."""
+    broken = {key for mutant in mutants for key in mutant.sentences}
+    for key in sorted({key for key in keys if keys.count(key) > 1}):
+        yield f"{key} stands there twice"
+    for mutant in mutants:
+        rule = rule_of(mutant.name)
+        if rule in named and rule not in map(rule_of, mutant.sentences):
+            yield f"{mutant.name} breaks no sentence of {rule}"
+    for rule in sorted({rule_of(name) for name in (*keys, *(its.name for its in mutants))}):
+        if rule not in named and rule not in OTHER_PREFIXES:
+            yield f"{rule} is no rule"
     for rule in named:
-        if rule not in broken and rule not in unbroken:
-            yield f"no mutant breaks {rule}"
-    for rule in unbroken:
-        if rule in broken or rule not in named:
-            yield f"{rule} is broken by a mutant, or is no rule"
+        if rule not in map(rule_of, keys):
+            yield f"no sentence says what happens without {rule}"
+    for key in sorted(broken | set(unbroken)):
+        if key not in keys:
+            yield f"{key} is no sentence"
+    for key in keys:
+        if key not in broken and key not in unbroken:
+            yield f"no mutant breaks {key}"
+        elif key in broken and key in unbroken:
+            yield f"{key} is broken by a mutant"
 
 
 def told_by(output, returncode):
@@ -158,10 +193,10 @@ class Workshop:
 
     def try_out(self, mutant):
         """The test that notices; "" if none does."""
-        path = self._source / mutant.path
         said = self._said / f"{mutant.name}.txt"
-        good = path.read_text()
-        path.write_text(good.replace(mutant.old, mutant.new))
+        good = {path: (self._source / path).read_text() for path in mutant.paths}
+        for path, text in good.items():
+            (self._source / path).write_text(mutant.applied_to(path, text))
         try:
             for test in mutant.tests:
                 if output := self._compile([f"tests/{test[0]}"]):
@@ -172,7 +207,8 @@ class Workshop:
                     return failed if failed in NO_PROOF else f"{' '.join(test)}: {failed}"
             return ""
         finally:
-            path.write_text(good)
+            for path, text in good.items():
+                (self._source / path).write_text(text)
 
     def _copy(self):
         files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
@@ -271,7 +307,8 @@ def main():
     arguments = parser.parse_intermixed_args()
     mutants, unbroken = parse(LIST.read_text())
     wrong = [*complaints(mutants, lambda path: (ROOT / path).read_text()),
-             *unguarded(mutants, unbroken, rules(RULES.read_text()))]
+             *unguarded(mutants, unbroken, keys_of(SENTENCES.read_text()),
+                        rules(RULES.read_text()))]
     for sentence in wrong:
         print(sentence)
     if arguments.what == "check" or wrong:
@@ -281,7 +318,7 @@ def main():
     unknown = set(arguments.names) - {mutant.name for mutant in chosen}
     if unknown:
         raise SystemExit(f"there is no mutant {', '.join(sorted(unknown))}")
-    return run(chosen, arguments.directory, arguments.jobs)
+    return run(chosen, arguments.directory.resolve(), arguments.jobs)
 
 
 if __name__ == "__main__":

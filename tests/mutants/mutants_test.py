@@ -6,6 +6,7 @@ import mutants
 TEXT = """# a comment
 
 R1_One
+breaks R1.a R1.b
 in a.cc
 - return x;
 + return y;
@@ -13,13 +14,14 @@ by a_test --seeds=3
 by b_test
 
 R2_Two
+breaks R2.a
 in a.cc
 - f();
 + g();
 by a_test
 survives It is never called.
 
-unbroken R6 It is no line.
+unbroken R6.a It is no line.
 """
 
 
@@ -30,8 +32,10 @@ class MutantsTest(unittest.TestCase):
 
     def test_a_list_is_read(self):
         (one, two), unbroken = mutants.parse(TEXT)
-        self.assertEqual(unbroken, ["R6"])
-        self.assertEqual(one, mutants.Mutant("R1_One", "a.cc", "return x;", "return y;",
+        self.assertEqual(unbroken, ["R6.a"])
+        self.assertEqual(one, mutants.Mutant("R1_One", ["a.cc"],
+                                             [["a.cc", "return x;", "return y;"]],
+                                             ["R1.a", "R1.b"],
                                              [["a_test", "--seeds=3"], ["b_test"]]))
         self.assertEqual(two.reason, "It is never called.")
 
@@ -44,17 +48,39 @@ class MutantsTest(unittest.TestCase):
         self.assertEqual(len(self.complaints(TEXT + TEXT[TEXT.index("R2"):], "return x; f();")), 1)
         self.assertEqual(len(self.complaints("R3_Three\nin a.cc\n", "")), 1)
 
-    def test_every_rule_is_broken_or_said_to_be_beyond_it(self):
+    def test_two_lines_can_change_places_and_two_files_together(self):
+        (mutant,), _ = mutants.parse("R1_One\nin a.cc\n- a();\n+ b();\n- b();\n+ a();\n"
+                                     "in b.cc\n- c();\n+ d();\nby t\n")
+        self.assertEqual(mutant.applied_to("a.cc", "x a(); b(); c(); y"), "x b(); a(); c(); y")
+        self.assertEqual(mutant.applied_to("b.cc", "a(); c();"), "a(); d();")
+        self.assertEqual(len(list(mutants.complaints([mutant], lambda path: "a(); c();"))), 1)
+
+    def unguarded(self, text, keys, *named):
+        return list(mutants.unguarded(*mutants.parse(text), keys.split(), named))
+
+    def test_every_sentence_is_broken_or_said_to_be_beyond_it(self):
         self.assertEqual(mutants.rules("| R1 | `A.B` |\n| R20 | `C.D` |\n| P0 | `E.F` |\n| no |\n"),
                          ["R1", "R20", "P0"])
-        read = mutants.parse(TEXT)
-        self.assertEqual(list(mutants.unguarded(*read, ["R1", "R2", "R6"])), [])
-        self.assertEqual(list(mutants.unguarded(*read, ["R1", "R2", "R6", "P0"])),
-                         ["no mutant breaks P0"])
-        self.assertEqual(len(list(mutants.unguarded(*read, ["R1", "R2"]))), 1)
-        self.assertEqual(list(mutants.unguarded(*read, ["R1", "R6"])), ["R2 is no rule"])
+        self.assertEqual(mutants.keys_of("# why\n\nR1.a  It is lost.\nP0.b Too.\n"),
+                         ["R1.a", "P0.b"])
+        keys = "R1.a R1.b R2.a R6.a"
+        self.assertEqual(self.unguarded(TEXT, keys, "R1", "R2", "R6"), [])
+        self.assertEqual(self.unguarded(TEXT, keys + " R2.b", "R1", "R2", "R6"),
+                         ["no mutant breaks R2.b"])
+        self.assertEqual(self.unguarded(TEXT, keys + " R2.a", "R1", "R2", "R6"),
+                         ["R2.a stands there twice"])
+        self.assertEqual(self.unguarded(TEXT, "R1.a R2.a R6.a", "R1", "R2", "R6"),
+                         ["R1.b is no sentence"])
+        self.assertEqual(self.unguarded(TEXT, keys, "R1", "R2", "R6", "P0"),
+                         ["no sentence says what happens without P0"])
+        self.assertEqual(self.unguarded(TEXT, keys, "R1", "R6"), ["R2 is no rule"])
+        self.assertEqual(self.unguarded(TEXT.replace("R2.a", "R1.a"), keys, "R1", "R2", "R6"),
+                         ["R2_Two breaks no sentence of R2", "no mutant breaks R2.a"])
+        excused = TEXT.replace("unbroken R6.a", "unbroken R1.a")
+        self.assertEqual(self.unguarded(excused, "R1.a R1.b R2.a", "R1", "R2"),
+                         ["R1.a is broken by a mutant"])
         with self.assertRaises(SystemExit):
-            mutants.parse("unbroken R6\n")
+            mutants.parse("unbroken R6.a\n")
 
     def test_one_survives_only_with_a_reason_and_is_caught_only_without(self):
         (one, two), _ = mutants.parse(TEXT)

@@ -106,6 +106,11 @@ TEST_F(PrepareStoreTest, TermAndTombstoneArePersistedWhileARoundIsPrepared) {  /
   EXPECT_EQ(store_->held()->round, Round(1));
   LOCKSTEP_ASSERT_OK(store_->Commit());
   EXPECT_EQ(Seen(), 1);
+  LOCKSTEP_ASSERT_OK(Open());
+  EXPECT_EQ(store_->term(), 2u);
+  EXPECT_EQ(store_->tombstone(), Round(7));
+  EXPECT_EQ(store_->applied(), Round(1));
+  EXPECT_EQ(Seen(), 1);
 }
 
 TEST_F(PrepareStoreTest, DurableRoundMovesWithASyncThatStartedAfterTheCommit) {  // R9
