@@ -6,6 +6,7 @@
 #   tests/run.sh --list             the groups
 #
 # LOCKSTEP_BUILD_DIR      where to build (default: build/; sanitizers build beside it: -asan, -tsan)
+# LOCKSTEP_SEED           the seed of the random tests, as each prints it (default: a new one)
 # LOCKSTEP_KILLS          processes that the cluster group ends with kill -9, at least (default: 200;
 #                         planned stops come on top); in the asan group LOCKSTEP_ASAN_KILLS (25)
 # LOCKSTEP_POWER_LOSS_IMAGES  power losses that the unit group recovers from (default: 20000); the asan
