@@ -34,7 +34,8 @@ struct RequestTry {
   uint32_t attempt = 0;  // unset counts as the lowest
   // Not taken from then on.
   absl::Time expires = absl::InfiniteFuture();
-  // How long what is known of it, and an answer, are kept at least; by the clock that Expire is told.
+  // How long what is known of it, and an answer, are kept at least; by the clock that Expire is
+  // told.
   absl::Time keep_until;
 };
 

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <iostream>
 #include <random>
 #include <string>
 
@@ -12,6 +11,7 @@
 #include "tests/cluster/bank_workload.h"
 #include "tests/cluster/failpoint_orders.h"
 #include "tests/support/process_cluster.h"
+#include "tests/support/seed.h"
 
 namespace lockstep::testing_support {
 namespace {
@@ -47,7 +47,7 @@ class FrozenNodeTest : public testing::TestWithParam<std::string> {
     return v1::STATE_UNSPECIFIED;
   }
 
-  const uint64_t seed_ = std::random_device{}();
+  const uint64_t seed_ = SeedOfTest();
   ProcessCluster cluster_{FiveNodes(), {.has_failpoints = true}};
   FailpointOrders orders_{&cluster_};
   BankWorkload workload_{&cluster_, seed_};
@@ -55,7 +55,6 @@ class FrozenNodeTest : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(FrozenNodeTest, EveryTransferIsWholeAndAsItWasTold) {
-  std::cout << "seed " << seed_ << std::endl;
   cluster_.StartAll();
   ASSERT_EQ(cluster_.WaitUntilSettled(kSettled).value_or(""), "");
   workload_.CreateTables();

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/support/process_cluster.h"
+#include "tests/support/seed.h"
 
 namespace lockstep::testing_support {
 namespace {
@@ -85,15 +86,14 @@ class RequestsTest : public testing::Test {
 };
 
 TEST_F(RequestsTest, R18_WhatIsRetriedThroughKillsOfTheCoordinatorHappensOnce) {
-  const uint32_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
+  const uint64_t seed = SeedOfTest();
   std::atomic<bool> stop = false;
   std::atomic<int> tries = 0;
   std::vector<std::set<std::string>> committed(kClients);
   std::vector<std::thread> clients;
   for (int client = 0; client < kClients; ++client) {
     clients.emplace_back([&, client] {
-      std::mt19937 random(seed + static_cast<uint32_t>(client));
+      std::mt19937_64 random(seed + static_cast<uint64_t>(client));
       const auto stub = cluster_.Coordinator();
       for (int n = 0; !stop; ++n) {
         const std::string id = absl::StrCat("r-", client, "-", n);
@@ -112,7 +112,7 @@ TEST_F(RequestsTest, R18_WhatIsRetriedThroughKillsOfTheCoordinatorHappensOnce) {
       }
     });
   }
-  std::mt19937 random(seed);
+  std::mt19937_64 random(seed);
   for (int kill = 0; kill < kKills; ++kill) {
     // A moment of work; its length decides where the next kill strikes.
     const auto stub = cluster_.Coordinator();

@@ -28,7 +28,9 @@ using testing::HasSubstr;
 // The machine's, but that its wall clock can be set.
 class SettableClock final : public Clock {
  public:
-  absl::Time WallNow() const override { return system_.WallNow() + absl::Nanoseconds(ahead_.load()); }
+  absl::Time WallNow() const override {
+    return system_.WallNow() + absl::Nanoseconds(ahead_.load());
+  }
   absl::Duration MonotonicNow() const override { return system_.MonotonicNow(); }
   void SetForward(absl::Duration by) { ahead_ += absl::ToInt64Nanoseconds(by); }
 
