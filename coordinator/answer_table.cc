@@ -14,7 +14,7 @@ namespace lockstep::coordinator {
 namespace {
 
 // `keys` stands before `body`, and has a checksum of its own: a start reads it without the rest.
-// Times are nanoseconds.
+// keep_until is by LogClock, in nanoseconds.
 constexpr char kAnswerSchema[] = R"(
 CREATE TABLE IF NOT EXISTS answer(
   round INTEGER PRIMARY KEY, keep_until INTEGER NOT NULL, keys_checksum INTEGER NOT NULL,

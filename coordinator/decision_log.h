@@ -31,6 +31,14 @@ struct Member {
   friend bool operator==(const Member&, const Member&) = default;
 };
 
+// How far time has come since the log was made: by LogClock, and the latest that it may be by any
+// wall clock that was seen, before which no expire_time is taken. That one passes at least as fast,
+// across restarts too: so what the former has made old has expired by the latter.
+struct LogTimes {
+  absl::Time log = absl::UnixEpoch();
+  absl::Time latest_wall = absl::UnixEpoch();
+};
+
 // One committed transaction of a round; its term is the round's.
 struct DecidedTransaction {
   uint64_t sequence = 0;
@@ -55,9 +63,7 @@ struct Decision {
   absl::Time decide_time;
   absl::Time latest_clock;  // the latest instant that a transaction of the round saw (R23)
   std::vector<StoredAnswer> answers;  // of those transactions that have a request_id
-  absl::Time log_time;                // when it was decided, by LogClock
-  // The latest that it may have been by any clock: no expire_time is held against an earlier time.
-  absl::Time latest_wall;
+  LogTimes times;                     // when it was decided
 };
 
 // What a new term starts from.
@@ -65,10 +71,8 @@ struct RecoveredState {
   std::vector<KeptDecision> open;       // those not forgotten, in the order of rounds
   std::vector<RoundId> durable_rounds;  // of each member: the last one recorded (R22)
   absl::Time clock_floor;               // no transaction may see an earlier instant (R23)
-  // Of the newest decision; none if there never was one.
-  std::optional<absl::Time> log_time;
-  absl::Time latest_wall = absl::UnixEpoch();
-  RequestIndex requests;  // every committed request_id that is kept (R18)
+  LogTimes times;                       // they go on from here
+  RequestIndex requests;                // every committed request_id that is kept (R18)
   // Of the runs that had the terms 1, 2 and so on; the last is that of the newest term (R22).
   std::vector<uint64_t> boot_ids;
 };
@@ -136,10 +140,11 @@ class DecisionLog {
   virtual absl::StatusOr<LoggedOutcome> FindOutcome(TransactionId id) = 0;
 
   // The answer of a committed request_id, looked for in these rounds; from now on it is kept until
-  // `keep_until`, durably, if that is later than before.
+  // `keep_until`, durably, if that is later than before; it was drawn from a wall clock `now`.
   virtual absl::StatusOr<std::optional<StoredAnswer>> FindAnswer(const std::string& request_id,
                                                                  const Rounds& rounds,
-                                                                 absl::Time keep_until) = 0;
+                                                                 absl::Time keep_until,
+                                                                 const LogTimes& now) = 0;
 
   // Drops the answers of rounds of which none is to be kept at `now` (by LogClock), a bounded
   // number a call.
@@ -149,9 +154,12 @@ class DecisionLog {
   virtual uint64_t answer_bytes() const = 0;
 
   // Drops outcomes decided before `keep_since` (by LogClock) whose decisions are forgotten, a
-  // bounded number a call, and moves the horizon past them. The newest stays: it has the log's
-  // time. Returns how many were dropped.
+  // bounded number a call, and moves the horizon past them. Returns how many were dropped.
   virtual absl::StatusOr<int> Prune(absl::Time keep_since) = 0;
+
+  // Records that it is `now` by LogClock: `at_once`, or if a minute has passed since it was
+  // recorded.
+  virtual absl::Status KeepTime(absl::Time now, bool at_once) = 0;
 
   // Housekeeping that may take milliseconds: what can wait is done only when `idle`, so call it
   // both when no decision waits and after each batch.

@@ -49,9 +49,10 @@ void DecisionLogThread::FindOutcome(
 }
 
 void DecisionLogThread::FindAnswer(
-    std::string request_id, Rounds rounds, absl::Time keep_until,
+    std::string request_id, Rounds rounds, absl::Time keep_until, absl::Time latest_wall,
     absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer) {
-  Push(AnswerQuestion{std::move(request_id), std::move(rounds), keep_until, std::move(answer)});
+  Push(AnswerQuestion{std::move(request_id), std::move(rounds), keep_until, latest_wall,
+                      std::move(answer)});
 }
 
 void DecisionLogThread::MarkSuperseded(const std::string& reason) {
@@ -64,6 +65,7 @@ void DecisionLogThread::Stop() {
   actor_.Stop();
   // The thread is gone, so its state is this thread's now.
   WriteLazy();
+  Require(log_->KeepTime(LogNow(), /*at_once=*/true), "record the time");
 }
 
 void DecisionLogThread::Push(Command command) {
@@ -135,7 +137,8 @@ void DecisionLogThread::Answer() {
   for (OutcomeQuestion& question : questions_) question.answer(log_->FindOutcome(question.id));
   questions_.clear();
   for (AnswerQuestion& question : answer_questions_) {
-    question.answer(log_->FindAnswer(question.request_id, question.rounds, question.keep_until));
+    question.answer(log_->FindAnswer(question.request_id, question.rounds, question.keep_until,
+                                     {LogNow(), question.latest_wall}));
   }
   answer_questions_.clear();
 }
@@ -159,9 +162,10 @@ void DecisionLogThread::AskForSpace() {
 // A few at a time, so that they never hold up a decision for long; but twice as many as came since,
 // or they would pile up.
 void DecisionLogThread::DropOld() {
-  const absl::Time now = log_clock_.At(clock_->MonotonicNow());
+  const absl::Time now = LogNow();
   DropOldOutcomes(now - options_.outcome_lifetime);
   DropOldAnswers(now);
+  Require(log_->KeepTime(now, /*at_once=*/false), "record the time");
   rounds_written_ = 0;
 }
 

@@ -65,6 +65,7 @@ class DecisionLogThread {
 
   // The same for the answer of a request_id; see DecisionLog::FindAnswer.
   void FindAnswer(std::string request_id, Rounds rounds, absl::Time keep_until,
+                  absl::Time latest_wall,
                   absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer);
 
   // Writes what was given, the lazy part too, and ends the thread.
@@ -79,6 +80,7 @@ class DecisionLogThread {
     std::string request_id;
     Rounds rounds;
     absl::Time keep_until;
+    absl::Time latest_wall;
     absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer;
   };
   struct Mark {
@@ -96,6 +98,7 @@ class DecisionLogThread {
   bool LazyIsDue() const;
   void Answer();
   void StoreMark(const Mark& mark);
+  absl::Time LogNow() const { return log_clock_.At(clock_->MonotonicNow()); }
   void AskForSpace();
   void DropOld();
   void DropOldOutcomes(absl::Time keep_since);

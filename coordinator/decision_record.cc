@@ -93,7 +93,7 @@ std::string EncodeDecision(const Decision& decision, const MemberNames& names) {
   }
   SetTime(decision.decide_time, record->mutable_decide_time());
   SetTime(decision.latest_clock, record->mutable_latest_clock());
-  SetTime(decision.latest_wall, record->mutable_latest_wall());
+  SetTime(decision.times.latest_wall, record->mutable_latest_wall());
   return record->SerializeAsString();
 }
 

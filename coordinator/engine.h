@@ -65,9 +65,10 @@ class DecisionSink {
   // Answered by DecisionsDurable.
   virtual void Append(std::vector<Decision> decisions) = 0;
   virtual void WriteLater(LogBatch batch) = 0;
-  // Looks for the answer of a committed request_id in these rounds. Answered by AnswerLookedUp.
+  // Looks for the answer of a committed request_id in these rounds, and has it kept for as long as
+  // the request wants, which came at `latest_wall` (LogTimes). Answered by AnswerLookedUp.
   virtual void FindAnswer(TransactionHandle transaction, const RequestTry& request,
-                          const Rounds& rounds) = 0;
+                          const Rounds& rounds, absl::Time latest_wall) = 0;
 };
 
 struct EngineOptions {
@@ -75,7 +76,7 @@ struct EngineOptions {
   // Of this run, and of the earlier ones on this log, by term from 1 (R22).
   uint64_t boot_id = 0;
   std::vector<uint64_t> earlier_boot_ids;
-  absl::Time latest_wall = absl::UnixEpoch();  // see RecoveredState
+  absl::Time latest_wall = absl::UnixEpoch();  // see LogTimes
   // Transactions that take longer are logged.
   absl::Duration slow_transaction = absl::InfiniteDuration();
   // Of the results of one transaction, as they are sent: clients refuse answers above 4 MiB.
@@ -218,9 +219,7 @@ class Engine {
   const EngineOptions options_;
   const NamedLimits limits_;
   const Term term_;
-  // The latest that it may be, by any wall clock that was seen: it never falls back, and passes at
-  // least as fast as the log's time. So what that has made old has expired by this one.
-  absl::Time latest_wall_;
+  absl::Time latest_wall_;  // see LogTimes
   Protocol protocol_;
   TransactionTable transactions_;
   RequestTable requests_;

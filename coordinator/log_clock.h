@@ -7,10 +7,10 @@
 namespace lockstep::coordinator {
 
 // By it is told what has been kept for long enough. It passes as the steady clock does while a
-// coordinator runs, and every run goes on where the newest decision of the log stands: so whoever
-// sets a machine's clock makes nothing older than it is, not even between two runs, and what is
-// kept is kept for longer by the time that no coordinator ran. It is near the wall clock of the day
-// on which the log was made, and means nothing to people.
+// coordinator runs, from 0 (1970) when the log is made, and a run goes on where the log says that
+// the one before had come: so whoever sets a machine's clock makes nothing older than it is, not
+// even between two runs. What is kept is kept for longer by the time that no coordinator ran, and,
+// after one that was killed, by up to a minute.
 //
 // Does not change; every thread may use it.
 class LogClock {

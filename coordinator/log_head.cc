@@ -12,19 +12,19 @@ namespace {
 // A row of `decision` is kept until it is forgotten (open = 0) and its outcomes are old. `outcome`
 // finds the rounds of a transaction: a row per round and bucket of neighbouring transactions,
 // because a row per transaction would double what a round writes. All times are nanoseconds.
-// decision.decide_time is by LogClock; when it was for people is in the body.
+// decision.log_time and head.log_time are by LogClock; when it was for people is in the body.
 constexpr char kHeadSchema[] = R"(
 CREATE TABLE head(
   id INTEGER PRIMARY KEY CHECK(id = 1), format INTEGER NOT NULL, log_id TEXT NOT NULL,
   cluster_id TEXT NOT NULL, term INTEGER NOT NULL, clock_floor INTEGER NOT NULL,
-  lowest_open INTEGER NOT NULL, horizon INTEGER NOT NULL,
+  log_time INTEGER NOT NULL, latest_wall INTEGER NOT NULL, lowest_open INTEGER NOT NULL, horizon INTEGER NOT NULL,
   superseded_time INTEGER, superseded_reason TEXT);
 CREATE TABLE run(term INTEGER PRIMARY KEY, boot_id INTEGER NOT NULL);
 CREATE TABLE member(
   place INTEGER PRIMARY KEY, node_id TEXT NOT NULL UNIQUE, database TEXT NOT NULL,
   role INTEGER NOT NULL, durable_round INTEGER NOT NULL);
 CREATE TABLE decision(
-  round INTEGER PRIMARY KEY, open INTEGER NOT NULL, decide_time INTEGER NOT NULL,
+  round INTEGER PRIMARY KEY, open INTEGER NOT NULL, log_time INTEGER NOT NULL,
   checksum INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE outcome(
   bucket INTEGER NOT NULL, round INTEGER NOT NULL, PRIMARY KEY(bucket, round)) WITHOUT ROWID;
@@ -33,7 +33,7 @@ CREATE TABLE outcome(
 absl::Status MakeTables(sqlite::Connection* connection, const std::string& cluster_id) {
   if (absl::Status status = connection->Exec(kHeadSchema); !status.ok()) return status;
   absl::StatusOr<sqlite::Statement> insert =
-      connection->Prepare("INSERT INTO head VALUES(1, ?, ?, ?, 0, 0, 0, 0, NULL, NULL)");
+      connection->Prepare("INSERT INTO head VALUES(1, ?, ?, ?, 0, 0, 0, 0, 0, 0, NULL, NULL)");
   if (!insert.ok()) return insert.status();
   return RunWith(*insert, int64_t{kLogFormat}, DrawLogId(), cluster_id);
 }
@@ -97,7 +97,7 @@ absl::StatusOr<LogHead> ReadOrMakeHead(sqlite::Connection* connection,
   if (!status.ok()) return status;
   absl::StatusOr<sqlite::Statement> row = connection->Prepare(
       "SELECT log_id, cluster_id, clock_floor, horizon, lowest_open, superseded_time, "
-      "superseded_reason FROM head");
+      "superseded_reason, log_time, latest_wall FROM head");
   if (!row.ok()) return row.status();
   LogHead head;
   status = ForEachRow(*row, [&] {
@@ -105,6 +105,7 @@ absl::StatusOr<LogHead> ReadOrMakeHead(sqlite::Connection* connection,
     head.clock_floor = absl::FromUnixNanos(row->ColumnInt(2));
     head.horizon = IdOf(row->ColumnInt(3));
     head.lowest_open = Round(*row, 4);
+    head.times = {absl::FromUnixNanos(row->ColumnInt(7)), absl::FromUnixNanos(row->ColumnInt(8))};
     return CheckUsable(*row, cluster_id);
   });
   if (!status.ok()) return status;

@@ -11,16 +11,18 @@
 #include "absl/time/time.h"
 #include "common/round_id.h"
 #include "common/sqlite/connection.h"
+#include "coordinator/decision_log.h"
 #include "coordinator/transaction_id.h"
 
 namespace lockstep::coordinator {
 
 // The newest format that this code reads and writes.
-inline constexpr int kLogFormat = 2;
+inline constexpr int kLogFormat = 3;
 
 struct LogHead {
   std::string log_id;
   absl::Time clock_floor;
+  LogTimes times;
   RoundId lowest_open;
   TransactionId horizon;
 };

@@ -23,6 +23,8 @@ constexpr int kPrunedPerCall = 512;
 // than growing it: so it comes early and is small, and earlier still when nobody waits.
 constexpr uint64_t kCheckpointBytes = SqliteDecisionLog::kUsualWalBytes - (1 << 20);
 constexpr uint64_t kIdleCheckpointBytes = 1 << 20;
+// How far the log's time falls back at most when a coordinator is killed: a sync each is little.
+constexpr absl::Duration kTimeInterval = absl::Minutes(1);
 constexpr uint64_t kPageBytes = sqlite::ChecksumVfs::kPageSize;
 
 }  // namespace
@@ -35,11 +37,10 @@ struct SqliteDecisionLog::Statements {
   sqlite::Statement insert_outcome;
   sqlite::Statement forget;
   sqlite::Statement durable_round;
-  sqlite::Statement clock_floor;
+  sqlite::Statement times;
   sqlite::Statement lowest_open;
   sqlite::Statement horizon;
   sqlite::Statement oldest;
-  sqlite::Statement newest;
   sqlite::Statement drop_decision;
   sqlite::Statement drop_outcome;
   sqlite::Statement find;
@@ -74,6 +75,8 @@ absl::Status SqliteDecisionLog::ReadHead(const std::string& cluster_id) {
   if (!head.ok()) return head.status();
   log_id_ = std::move(head->log_id);
   clock_floor_ = head->clock_floor;
+  times_ = head->times;
+  recorded_ = times_.log;
   lowest_open_ = head->lowest_open;
   horizon_ = head->horizon;
   if (absl::Status made = AnswerTable::Create(connection_); !made.ok()) return made;
@@ -92,13 +95,11 @@ absl::Status SqliteDecisionLog::Prepare() {
       {&statements_->insert_outcome, "INSERT INTO outcome VALUES(?, ?)"},
       {&statements_->forget, "UPDATE decision SET open = 0 WHERE round = ?"},
       {&statements_->durable_round, "UPDATE member SET durable_round = ? WHERE place = ?"},
-      {&statements_->clock_floor, "UPDATE head SET clock_floor = ?"},
+      {&statements_->times, "UPDATE head SET clock_floor = ?, log_time = ?, latest_wall = ?"},
       {&statements_->lowest_open, "UPDATE head SET lowest_open = ?"},
       {&statements_->horizon, "UPDATE head SET horizon = ?"},
       {&statements_->oldest,
-       "SELECT round, open, decide_time, checksum, body FROM decision ORDER BY round LIMIT ?"},
-      {&statements_->newest,
-       "SELECT round, decide_time, checksum, body FROM decision ORDER BY round DESC LIMIT 1"},
+       "SELECT round, open, log_time, checksum, body FROM decision ORDER BY round LIMIT ?"},
       {&statements_->drop_decision, "DELETE FROM decision WHERE round = ?"},
       {&statements_->drop_outcome, "DELETE FROM outcome WHERE bucket = ? AND round = ?"},
       {&statements_->find,
@@ -142,14 +143,14 @@ absl::Status SqliteDecisionLog::MarkSuperseded(const std::string& reason, absl::
 template <typename OnDecision>
 absl::Status SqliteDecisionLog::ForEachOpen(OnDecision&& on_decision) {
   absl::StatusOr<sqlite::Statement> select = connection_->Prepare(
-      "SELECT round, checksum, body FROM decision "
+      "SELECT round, checksum, body, log_time FROM decision "
       "WHERE round >= (SELECT lowest_open FROM head) AND open = 1 ORDER BY round");
   if (!select.ok()) return select.status();
   return ForEachRow(*select, [&] {
-    const RoundId round = Round(*select, 0);
-    const std::string body = Text(*select, 2);
-    absl::Status status = CheckBody(round, body, select->ColumnInt(1));
-    return status.ok() ? on_decision(round, body) : status;
+    const OpenDecision open = {Round(*select, 0), absl::FromUnixNanos(select->ColumnInt(3)),
+                               Text(*select, 2)};
+    absl::Status status = CheckBody(open.round, open.body, select->ColumnInt(1));
+    return status.ok() ? on_decision(open) : status;
   });
 }
 
@@ -157,8 +158,8 @@ absl::Status SqliteDecisionLog::SetMembers(const std::vector<Member>& members) {
   absl::StatusOr<std::vector<RecordedMember>> recorded = ReadMembers(connection_);
   if (!recorded.ok()) return recorded.status();
   std::set<std::string> keepers;
-  absl::Status status = ForEachOpen([&](RoundId round, const std::string& body) -> absl::Status {
-    absl::StatusOr<std::vector<std::string>> node_ids = DecodeKeepers(round, body);
+  absl::Status status = ForEachOpen([&](const OpenDecision& open) -> absl::Status {
+    absl::StatusOr<std::vector<std::string>> node_ids = DecodeKeepers(open.round, open.body);
     if (node_ids.ok()) keepers.insert(node_ids->begin(), node_ids->end());
     return node_ids.status();
   });
@@ -172,19 +173,21 @@ absl::Status SqliteDecisionLog::SetMembers(const std::vector<Member>& members) {
 
 absl::StatusOr<RecoveredState> SqliteDecisionLog::Recover() {
   RecoveredState state;
-  absl::Status status = ForEachOpen([&](RoundId round, const std::string& body) -> absl::Status {
-    absl::StatusOr<KeptDecision> decision = DecodeKept(round, body, names_);
+  absl::Status status = ForEachOpen([&](const OpenDecision& open) -> absl::Status {
+    absl::StatusOr<KeptDecision> decision = DecodeKept(open.round, open.body, names_);
     if (!decision.ok()) return decision.status();
-    absl::StatusOr<absl::Time> latest_clock = DecodeLatestClock(round, body);
+    absl::StatusOr<absl::Time> latest_clock = DecodeLatestClock(open.round, open.body);
     if (!latest_clock.ok()) return latest_clock.status();
-    // Forgetting a decision stores the floor with it, so those that are open have the rest.
+    absl::StatusOr<absl::Time> latest_wall = DecodeLatestWall(open.round, open.body);
+    if (!latest_wall.ok()) return latest_wall.status();
+    // Forgetting a decision stores these with it, so those that are open have the rest.
     clock_floor_ = std::max(clock_floor_, *latest_clock);
+    SeeTimes({open.log_time, *latest_wall});
     state.open.push_back(*std::move(decision));
-    open_.insert(round);
+    open_.insert(open.round);
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
-  if (status = RecoverTimes(&state); !status.ok()) return status;
   absl::StatusOr<std::vector<RecordedMember>> members = ReadMembers(connection_);
   if (!members.ok()) return members.status();
   for (const RecordedMember& member : *members) state.durable_rounds.push_back(member.durable);
@@ -195,24 +198,10 @@ absl::StatusOr<RecoveredState> SqliteDecisionLog::Recover() {
   if (!boot_ids.ok()) return boot_ids.status();
   state.boot_ids = *std::move(boot_ids);
   state.clock_floor = clock_floor_;
+  state.times = times_;
   status = file_->CheckpointOnClose();
   if (!status.ok()) return status;
   return state;
-}
-
-absl::Status SqliteDecisionLog::RecoverTimes(RecoveredState* state) {
-  sqlite::Statement& newest = statements_->newest;
-  return ForEachRow(newest, [&] {
-    newest_ = Round(newest, 0);
-    state->log_time = absl::FromUnixNanos(newest.ColumnInt(1));
-    const std::string body = Text(newest, 3);
-    absl::Status status = CheckBody(newest_, body, newest.ColumnInt(2));
-    if (!status.ok()) return status;
-    absl::StatusOr<absl::Time> latest_wall = DecodeLatestWall(newest_, body);
-    if (!latest_wall.ok()) return latest_wall.status();
-    state->latest_wall = *latest_wall;
-    return absl::OkStatus();
-  });
 }
 
 absl::Status SqliteDecisionLog::Write(const LogBatch& batch) {
@@ -233,11 +222,11 @@ absl::Status SqliteDecisionLog::InsertDecision(const Decision& decision) {
   const std::string body = EncodeDecision(decision, names_);
   bytes_since_checkpoint_ += body.size() + 2 * kPageBytes;
   open_.insert(decision.round);
-  newest_ = std::max(newest_, decision.round);
   clock_floor_ = std::max(clock_floor_, decision.latest_clock);
+  SeeTimes(decision.times);
   const int64_t checksum = ChecksumOf(decision.round, body);
   absl::Status status = RunWith(statements_->insert_decision, decision.round.value(),
-                                absl::ToUnixNanos(decision.log_time), checksum, Blob{body});
+                                absl::ToUnixNanos(decision.times.log), checksum, Blob{body});
   std::vector<TransactionId> ids;
   for (const DecidedTransaction& transaction : decision.transactions) {
     ids.push_back({decision.round.term(), transaction.sequence});
@@ -260,8 +249,8 @@ absl::Status SqliteDecisionLog::Forget(const LogBatch& batch) {
     if (!status.ok()) return status;
     open_.erase(round);
   }
-  // The floor goes with the decisions that Recover will not read any more.
-  return RunWith(statements_->clock_floor, absl::ToUnixNanos(clock_floor_));
+  // They go with the decisions that Recover will not read any more.
+  return StoreTimes();
 }
 
 // Recover reads from here on. It grows lazily, but a round may be decided after later ones.
@@ -296,10 +285,15 @@ absl::StatusOr<LoggedOutcome> SqliteDecisionLog::FindOutcome(TransactionId id) {
 }
 
 absl::StatusOr<std::optional<StoredAnswer>> SqliteDecisionLog::FindAnswer(
-    const std::string& request_id, const Rounds& rounds, absl::Time keep_until) {
+    const std::string& request_id, const Rounds& rounds, absl::Time keep_until,
+    const LogTimes& now) {
   absl::StatusOr<std::optional<StoredAnswer>> found = answers_->Find(request_id, rounds);
   if (!found.ok() || !*found || (*found)->keep_until >= keep_until) return found;
-  absl::Status status = Commit([&] { return answers_->KeepUntil((*found)->round, keep_until); });
+  SeeTimes(now);
+  absl::Status status = Commit([&] {
+    absl::Status kept = answers_->KeepUntil((*found)->round, keep_until);
+    return kept.ok() ? StoreTimes() : kept;
+  });
   if (!status.ok()) return status;
   return found;
 }
@@ -307,16 +301,44 @@ absl::StatusOr<std::optional<StoredAnswer>> SqliteDecisionLog::FindAnswer(
 absl::StatusOr<std::vector<ForgottenAnswers>> SqliteDecisionLog::PruneAnswers(absl::Time now) {
   absl::StatusOr<std::vector<ForgottenAnswers>> expired = answers_->Expired(now, kPrunedPerCall);
   if (!expired.ok() || expired->empty()) return expired;
+  SeeLogTime(now);
   const absl::Status status = Commit([&] {
     absl::Status dropped;
     for (size_t i = 0; i < expired->size() && dropped.ok(); ++i) {
       bytes_since_checkpoint_ += kPageBytes;
       dropped = answers_->Drop((*expired)[i].round);
     }
-    return dropped;
+    // A run after this one must know that they have expired.
+    return dropped.ok() ? StoreTimes() : dropped;
   });
   if (!status.ok()) return status;
   return expired;
+}
+
+absl::Status SqliteDecisionLog::KeepTime(absl::Time now, bool at_once) {
+  SeeLogTime(now);
+  const absl::Duration behind = times_.log - recorded_;
+  if (behind < (at_once ? absl::Nanoseconds(1) : kTimeInterval)) return absl::OkStatus();
+  return Commit([&] { return StoreTimes(); });
+}
+
+void SqliteDecisionLog::SeeTimes(const LogTimes& times) {
+  times_.log = std::max(times_.log, times.log);
+  times_.latest_wall = std::max(times_.latest_wall, times.latest_wall);
+}
+
+// The wall clock has passed at least as fast.
+void SqliteDecisionLog::SeeLogTime(absl::Time now) {
+  if (now <= times_.log) return;
+  times_.latest_wall += now - times_.log;
+  times_.log = now;
+}
+
+absl::Status SqliteDecisionLog::StoreTimes() {
+  recorded_ = times_.log;
+  bytes_since_checkpoint_ += kPageBytes;
+  return RunWith(statements_->times, absl::ToUnixNanos(clock_floor_), absl::ToUnixNanos(times_.log),
+                 absl::ToUnixNanos(times_.latest_wall));
 }
 
 absl::StatusOr<int> SqliteDecisionLog::Prune(absl::Time keep_since) {
@@ -345,9 +367,8 @@ absl::Status SqliteDecisionLog::ReadOld(absl::Time keep_since,
   bool more = true;
   return ForEachRow(oldest, [&] {
     more = more && oldest.ColumnInt(2) < keep_since_nanos;
-    const RoundId round = Round(oldest, 0);
-    if (!more || oldest.ColumnInt(1) != 0 || round == newest_) return absl::OkStatus();
-    old->emplace_back(round, Text(oldest, 4));
+    if (!more || oldest.ColumnInt(1) != 0) return absl::OkStatus();
+    old->emplace_back(Round(oldest, 0), Text(oldest, 4));
     return CheckBody(old->back().first, old->back().second, oldest.ColumnInt(3));
   });
 }

@@ -53,15 +53,22 @@ class SqliteDecisionLog final : public DecisionLog {
   absl::StatusOr<LoggedOutcome> FindOutcome(TransactionId id) override;
   absl::StatusOr<std::optional<StoredAnswer>> FindAnswer(const std::string& request_id,
                                                          const Rounds& rounds,
-                                                         absl::Time keep_until) override;
+                                                         absl::Time keep_until,
+                                                         const LogTimes& now) override;
   absl::StatusOr<std::vector<ForgottenAnswers>> PruneAnswers(absl::Time now) override;
   uint64_t answer_bytes() const override { return answers_->bytes(); }
   absl::StatusOr<int> Prune(absl::Time keep_since) override;
+  absl::Status KeepTime(absl::Time now, bool at_once) override;
   absl::Status Tidy(bool idle) override;
   bool SpaceIsShort() override { return reserve_.IsShort(); }
 
  private:
   struct Statements;
+  struct OpenDecision {
+    RoundId round;
+    absl::Time log_time;
+    std::string body;
+  };
 
   SqliteDecisionLog(std::unique_ptr<LogFile> file, SpaceReserve reserve);
   absl::Status Prepare();
@@ -69,11 +76,13 @@ class SqliteDecisionLog final : public DecisionLog {
   // Runs `body` in one durable transaction.
   template <typename Body>
   absl::Status Commit(Body&& body);
-  absl::Status RecoverTimes(RecoveredState* state);
   absl::Status InsertDecision(const Decision& decision);
   absl::Status Forget(const LogBatch& batch);
   absl::Status StoreLowestOpen(const LogBatch& batch);
-  // Calls on_decision(round, body) for those not forgotten, by round.
+  void SeeTimes(const LogTimes& times);
+  void SeeLogTime(absl::Time now);
+  absl::Status StoreTimes();
+  // Calls on_decision(OpenDecision) for those not forgotten, by round.
   template <typename OnDecision>
   absl::Status ForEachOpen(OnDecision&& on_decision);
   absl::Status ReadOld(absl::Time keep_since, std::vector<std::pair<RoundId, std::string>>* old);
@@ -87,10 +96,11 @@ class SqliteDecisionLog final : public DecisionLog {
   std::string log_id_;
   MemberNames names_;
   absl::Time clock_floor_ = absl::UnixEpoch();
-  std::set<RoundId> open_;  // decisions not forgotten
-  RoundId lowest_open_;     // as it is stored; not above any of open_
-  RoundId newest_;          // of all decisions
-  TransactionId horizon_;   // no record was dropped of a transaction above it
+  LogTimes times_;
+  absl::Time recorded_ = absl::UnixEpoch();  // times_.log, as it is stored
+  std::set<RoundId> open_;                   // decisions not forgotten
+  RoundId lowest_open_;                      // as it is stored; not above any of open_
+  TransactionId horizon_;                    // no record was dropped of a transaction above it
   uint64_t bytes_since_checkpoint_ = 0;
 };
 

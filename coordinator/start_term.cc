@@ -47,8 +47,7 @@ absl::StatusOr<TermStart> StartTerm(DecisionLog* log, uint64_t random_seed) {
   TermStart start;
   start.boot_ids = std::move(recovered->boot_ids);
   start.requests = std::move(recovered->requests);
-  start.log_time = recovered->log_time;
-  start.latest_wall = recovered->latest_wall;
+  start.times = recovered->times;
   if (start.boot_ids.size() != *term) {
     return absl::DataLossError("the decision log lacks a term's run");
   }

@@ -3,11 +3,9 @@
 #define LOCKSTEP_COORDINATOR_START_TERM_H_
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "coordinator/decision_log.h"
 #include "coordinator/protocol/config.h"
 
@@ -18,9 +16,7 @@ struct TermStart {
   // Of the runs that had the terms 1, 2 and so on; this run's is the last (R22).
   std::vector<uint64_t> boot_ids;
   RequestIndex requests;
-  // See RecoveredState.
-  std::optional<absl::Time> log_time;
-  absl::Time latest_wall;
+  LogTimes times;
 };
 
 // Draws a new term, and reads the log to its end. The log has its members set.

@@ -139,7 +139,7 @@ class DecisionLogDamageTest : public SqliteDecisionLogTest {
     if (!outcome.ok()) return outcome.status();
     absl::StrAppend(all, " outcome ", static_cast<int>(outcome->kind), " ",
                     outcome->databases.size(), " ", absl::FormatTime(outcome->decide_time));
-    const auto answer = log->FindAnswer(RequestIdOf(round), {round}, absl::UnixEpoch());
+    const auto answer = log->FindAnswer(RequestIdOf(round), {round}, absl::UnixEpoch(), {});
     if (!answer.ok()) return answer.status();
     absl::StrAppend(all, " answer ", *answer ? (*answer)->answer : "none");
     return absl::OkStatus();

@@ -24,9 +24,9 @@ class HeldDecisions final : public DecisionSink {
     for (Decision& decision : decisions) waiting.push_back(std::move(decision));
   }
   void WriteLater(LogBatch batch) override { later.push_back(std::move(batch)); }
-  void FindAnswer(TransactionHandle transaction, const RequestTry& request,
-                  const Rounds& rounds) override {
-    asked.push_back({transaction, request, rounds});
+  void FindAnswer(TransactionHandle transaction, const RequestTry& request, const Rounds& rounds,
+                  absl::Time latest_wall) override {
+    asked.push_back({transaction, request, rounds, latest_wall});
   }
 
   std::vector<Decision> waiting;
@@ -35,6 +35,7 @@ class HeldDecisions final : public DecisionSink {
     TransactionHandle transaction = 0;
     RequestTry request;
     Rounds rounds;
+    absl::Time latest_wall;
   };
   std::vector<Question> asked;
 };

@@ -227,6 +227,7 @@ TEST_F(EngineRequestsTest, R18_WhoJoinsWhenTheAnswerIsWrittenHasItKeptForLongerB
   EXPECT_THAT(answers_, SizeIs(1));
   ASSERT_THAT(decisions_.asked, SizeIs(1));
   EXPECT_EQ(decisions_.asked[0].request.keep_until, LogNow() + absl::Hours(20) + kExpirySlack);
+  EXPECT_EQ(decisions_.asked[0].latest_wall, clock_.WallNow());
   EXPECT_THAT(decisions_.asked[0].rounds, ElementsAre(stored.round));
   Answer(stored);
   ASSERT_THAT(answers_, SizeIs(2));
@@ -254,7 +255,7 @@ TEST_F(EngineRequestsTest, R18_AnAnswerIsKeptByTheTimeThatPassesWhateverTheWallC
   nodes_[0].Release();
   Pump();
   ASSERT_THAT(decisions_.waiting, SizeIs(1));
-  EXPECT_EQ(decisions_.waiting[0].log_time, LogNow());
+  EXPECT_EQ(decisions_.waiting[0].times.log, LogNow());
   EXPECT_EQ(decisions_.waiting[0].answers.at(0).keep_until, LogNow() + kAnswerLifetime);
 }
 
@@ -272,6 +273,17 @@ TEST_F(EngineRequestsTest, R19_AnAttemptIsRememberedAlthoughTheClockIsSetForward
   EXPECT_EQ(LastReason(), Reason::kConstraintViolation);
 }
 
+TEST_F(EngineRequestsTest, R19_AnAttemptThatWasOnlyAskedAboutIsRememberedForAsLong) {
+  Start();
+  RequestTry asked{.id = "a", .key = kKey, .body = {}, .attempt = 2, .keep_until = {}};
+  bool has_room = false;
+  engine_->AskForRequest(&asked, &has_room);
+  EXPECT_TRUE(has_room);
+  Advance(kAnswerLifetime - absl::Seconds(1));
+  Try(/*attempt=*/1);
+  EXPECT_EQ(LastReason(), Reason::kAttemptOutdated);
+}
+
 // Its answer is kept for what was left of its time by the clock that was ahead; when that is over,
 // it has expired, whatever the clock was set back to.
 TEST_F(EngineRequestsTest, R18_WhatExpiresIsNotRunAgainBecauseAClockThatWasAheadIsSetBack) {
@@ -280,6 +292,7 @@ TEST_F(EngineRequestsTest, R18_WhatExpiresIsNotRunAgainBecauseAClockThatWasAhead
   clock_.SetWall(clock_.WallNow() + absl::Hours(3));
   Try(its);
   ASSERT_THAT(decisions_.waiting, SizeIs(1));
+  EXPECT_EQ(decisions_.waiting[0].times.latest_wall, clock_.WallNow());
   const absl::Time kept_until = decisions_.waiting[0].answers.at(0).keep_until;
   EXPECT_EQ(kept_until, LogNow() + absl::Hours(2) + kExpirySlack);
   MakeDurable();

@@ -92,7 +92,8 @@ class LogLife {
 
   absl::Status KeepAnswerLonger() {
     const Decision& decision = told_.decisions.begin()->second;
-    return log_->FindAnswer(decision.answers[0].request_id, {decision.round}, kNow + absl::Hours(3))
+    return log_
+        ->FindAnswer(decision.answers[0].request_id, {decision.round}, kNow + absl::Hours(3), {})
         .status();
   }
 
@@ -107,7 +108,9 @@ class LogLife {
     for (const auto& [other, decision] : told_.decisions) {
       if (other != round) told_.dropped.insert(other);
     }
-    return log_->PruneAnswers(kNow + absl::Hours(2)).status();
+    auto answers = log_->PruneAnswers(kNow + absl::Hours(2));
+    return answers.ok() ? log_->KeepTime(kNow + absl::Hours(3), /*at_once=*/true)
+                        : answers.status();
   }
 
   const SqliteDecisionLogOptions options_;
@@ -181,7 +184,7 @@ class LogFailAtNTest : public SqliteDecisionLogTest {
       EXPECT_TRUE(may_be_dropped && outcome->kind == LoggedOutcome::Kind::kForgotten);
     }
     const StoredAnswer& given = decision.answers[0];
-    const auto answer = log->FindAnswer(given.request_id, {round}, absl::UnixEpoch());
+    const auto answer = log->FindAnswer(given.request_id, {round}, absl::UnixEpoch(), {});
     ASSERT_TRUE(answer.ok()) << answer.status();
     EXPECT_TRUE(answer->has_value() || may_be_dropped);
     if (answer->has_value()) {

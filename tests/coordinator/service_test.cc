@@ -15,6 +15,7 @@
 #include "common/rpc/error_details.h"
 #include "common/rpc/server.h"
 #include "coordinator/coordinator_service.h"
+#include "coordinator/request_try.h"
 #include "coordinator/sqlite_decision_log.h"
 #include "lockstep/v1/coordinator.grpc.pb.h"
 #include "tests/coordinator/fake_link.h"
@@ -25,18 +26,22 @@ namespace {
 
 using testing::HasSubstr;
 
-// The machine's, but that its wall clock can be set.
+// The machine's, but that time passes as it is told to as well, and its wall clock can be set.
 class SettableClock final : public Clock {
  public:
-  absl::Time WallNow() const override {
-    return system_.WallNow() + absl::Nanoseconds(ahead_.load());
+  absl::Time WallNow() const override { return system_.WallNow() + Ahead(); }
+  absl::Duration MonotonicNow() const override {
+    return system_.MonotonicNow() + absl::Nanoseconds(passed_.load());
   }
-  absl::Duration MonotonicNow() const override { return system_.MonotonicNow(); }
   void SetForward(absl::Duration by) { ahead_ += absl::ToInt64Nanoseconds(by); }
+  void Pass(absl::Duration time) { passed_ += absl::ToInt64Nanoseconds(time); }
 
  private:
   const SystemClock system_;
+  absl::Duration Ahead() const { return absl::Nanoseconds(ahead_.load() + passed_.load()); }
+
   std::atomic<int64_t> ahead_ = 0;
+  std::atomic<int64_t> passed_ = 0;
 };
 
 // One participant, node bank-1 of database bank.
@@ -82,9 +87,11 @@ class CoordinatorServiceTest : public testing::Test {
     server_.reset();
   }
 
-  std::optional<Error> Execute(const std::string& request_id = "") {
+  std::optional<Error> Execute(const std::string& request_id = "",
+                               std::optional<absl::Time> expires = std::nullopt) {
     v1::ExecuteRequest request;
     request.set_request_id(request_id);
+    if (expires) request.mutable_expire_time()->set_seconds(absl::ToUnixSeconds(*expires));
     v1::Operation* operation = request.add_operations();
     operation->set_database("bank");
     operation->add_statements()->set_sql("INSERT INTO t VALUES(1)");
@@ -181,10 +188,9 @@ TEST_F(CoordinatorServiceTest, NothingIsSaidOfAnIdThatWasNotGivenYet) {
 TEST_F(CoordinatorServiceTest, NothingIsSaidOfAnIdWhoseOutcomeIsNotKeptAnyMore) {
   Start();
   ASSERT_FALSE(Execute().has_value());
-  ASSERT_FALSE(Execute().has_value());
   Stop();
   {
-    // As after an hour; the newest stays.
+    // As after an hour.
     auto log = OpenLog();
     absl::StatusOr<RecoveredState> state = log->Recover();
     ASSERT_TRUE(state.ok());
@@ -196,7 +202,7 @@ TEST_F(CoordinatorServiceTest, NothingIsSaidOfAnIdWhoseOutcomeIsNotKeptAnyMore) 
       }
     }
     ASSERT_TRUE(batch.empty() || log->Write(batch).ok());
-    ASSERT_EQ(*log->Prune(absl::Now() + absl::Hours(1)), 1);
+    ASSERT_EQ(*log->Prune(state->times.log + absl::Hours(1)), 1);
   }
   Start();
   EXPECT_EQ(GetTransaction("1-1")->reason, Reason::kTransactionUnknown);
@@ -222,6 +228,24 @@ TEST_F(CoordinatorServiceTest,
     EXPECT_TRUE(executed_.deduplicated()) << id;
   }
   EXPECT_EQ(OutcomeOf("1-1"), v1::OUTCOME_COMMITTED);
+}
+
+// By the clock that was ahead two hours were left of its time, and its answer is gone.
+TEST_F(CoordinatorServiceTest,
+       R18_WhatExpiredByAClockThatWasAheadIsRefusedAfterItIsSetRightAndARestart) {
+  Start();
+  const absl::Time expires = clock_.WallNow() + absl::Hours(5);
+  clock_.SetForward(absl::Hours(3));
+  ASSERT_FALSE(Execute("a", expires).has_value());
+  clock_.Pass(absl::Hours(2) + 2 * kExpirySlack);
+  GetTransaction("1-1");  // behind it, what is old is dropped
+  Stop();
+  clock_.SetForward(-absl::Hours(3));
+  Start();
+  const std::optional<Error> error = Execute("a", expires);
+  ASSERT_TRUE(error.has_value()) << "deduplicated: " << executed_.deduplicated();
+  EXPECT_EQ(error->reason, Reason::kRequestExpired);
+  EXPECT_FALSE(Execute("b").has_value());
 }
 
 TEST_F(CoordinatorServiceTest, AFullMailboxIsToldAsOne) {

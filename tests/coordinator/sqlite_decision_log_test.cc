@@ -193,26 +193,6 @@ TEST_F(SqliteDecisionLogTest, WhatIsOlderThanTheHorizonIsNotCalledAborted) {
   EXPECT_EQ(log->FindOutcome({1, 302})->kind, LoggedOutcome::Kind::kNoRecord);
 }
 
-TEST_F(SqliteDecisionLogTest, TheLogsTimeGoesOnWhereTheNewestDecisionStandsWhichIsNeverPruned) {
-  EXPECT_EQ(Start()->Recover()->log_time, std::nullopt);
-  {
-    auto log = Start();
-    Decision newest = DecisionOf(RoundId::Make(1, 2), {2}, kNow + absl::Minutes(1));
-    newest.latest_wall = kNow + absl::Hours(3);
-    ASSERT_TRUE(log->Write(BatchOf({DecisionOf(RoundId::Make(1, 1), {1}), newest})).ok());
-    ASSERT_TRUE(log->Write(BatchThatForgets({RoundId::Make(1, 1), RoundId::Make(1, 2)})).ok());
-    EXPECT_EQ(*log->Prune(kNow + absl::Hours(24)), 1);
-    EXPECT_EQ(*log->Prune(kNow + absl::Hours(24)), 0);
-  }
-  auto log = Start();
-  absl::StatusOr<RecoveredState> state = log->Recover();
-  ASSERT_TRUE(state.ok());
-  EXPECT_EQ(state->log_time, kNow + absl::Minutes(1));
-  EXPECT_EQ(state->latest_wall, kNow + absl::Hours(3));
-  EXPECT_EQ(*log->Prune(kNow + absl::Hours(24)), 0);
-  EXPECT_EQ(log->FindOutcome({1, 2})->kind, LoggedOutcome::Kind::kCommitted);
-}
-
 // Elsewhere a record expired while a participant still needed it.
 TEST_F(SqliteDecisionLogTest, ADecisionThatIsNotForgottenIsNeverPruned) {  // R17
   {

@@ -31,8 +31,9 @@ class StoredAnswersTest : public SqliteDecisionLogTest {
             .answer = "answer of " + id};
   }
   static void Write(DecisionLog* log, RoundId round, const std::vector<std::string>& ids,
-                    absl::Time until = kNow + absl::Hours(1)) {
+                    absl::Time until = kNow + absl::Hours(1), const LogTimes& now = {kNow, kNow}) {
     Decision decision = DecisionOf(round, {round.number()});
+    decision.times = now;
     for (const std::string& id : ids) decision.answers.push_back(AnswerOf(*log, id, until));
     ASSERT_TRUE(log->Write(BatchOf({decision})).ok());
   }
@@ -44,8 +45,9 @@ class StoredAnswersTest : public SqliteDecisionLogTest {
   }
   static std::optional<StoredAnswer> Find(DecisionLog* log, const std::string& id,
                                           const Rounds& rounds,
-                                          absl::Time until = absl::UnixEpoch()) {
-    absl::StatusOr<std::optional<StoredAnswer>> found = log->FindAnswer(id, rounds, until);
+                                          absl::Time until = absl::UnixEpoch(),
+                                          const LogTimes& now = {}) {
+    absl::StatusOr<std::optional<StoredAnswer>> found = log->FindAnswer(id, rounds, until, now);
     EXPECT_TRUE(found.ok()) << found.status();
     return found.ok() ? *found : std::nullopt;
   }
@@ -109,6 +111,35 @@ TEST_F(StoredAnswersTest, ARetryThatWantsItLongerKeepsAnAnswerLongerAlsoAcrossAR
   EXPECT_THAT(*log->PruneAnswers(kNow + absl::Hours(6)), SizeIs(1));
 }
 
+// The wall clock was ahead by three hours; whatever it is set to, they have expired.
+TEST_F(StoredAnswersTest, R18_ThatTheTimeOfDroppedAnswersIsOverIsKnownAfterARestart) {
+  const absl::Duration kAhead = absl::Hours(3);
+  {
+    auto log = Start();
+    Recover(log.get());
+    Write(log.get(), kFirst, {"a"}, kNow + absl::Hours(2), {kNow, kNow + kAhead});
+    EXPECT_THAT(*log->PruneAnswers(kNow + absl::Hours(2) + absl::Seconds(1)), SizeIs(1));
+  }
+  const absl::StatusOr<RecoveredState> state = Start()->Recover();
+  ASSERT_TRUE(state.ok());
+  EXPECT_EQ(state->times.log, kNow + absl::Hours(2) + absl::Seconds(1));
+  EXPECT_EQ(state->times.latest_wall, kNow + kAhead + absl::Hours(2) + absl::Seconds(1));
+}
+
+TEST_F(StoredAnswersTest, R18_TheClockByWhichAnAnswerIsKeptLongerIsKnownAfterARestart) {
+  {
+    auto log = Start();
+    Recover(log.get());
+    Write(log.get(), kFirst, {"a"});
+    EXPECT_TRUE(Find(log.get(), "a", {kFirst}, kNow + absl::Hours(2),
+                     {kNow + absl::Minutes(1), kNow + absl::Hours(3)}));
+  }
+  const absl::StatusOr<RecoveredState> state = Start()->Recover();
+  ASSERT_TRUE(state.ok());
+  EXPECT_EQ(state->times.log, kNow + absl::Minutes(1));
+  EXPECT_EQ(state->times.latest_wall, kNow + absl::Hours(3));
+}
+
 TEST_F(StoredAnswersTest, WhatTheyTakeIsTheSameAfterARestart) {
   uint64_t bytes = 0;
   {
@@ -136,7 +167,7 @@ TEST_F(StoredAnswersTest, R16_ADamagedRowIsAnErrorAndNeverNotFound) {
     Tamper(damage);
     auto log = Start();
     const bool recovered = log->Recover().ok();
-    const bool found = log->FindAnswer("a", {RoundId::Make(1, 7)}, absl::UnixEpoch()).ok();
+    const bool found = log->FindAnswer("a", {RoundId::Make(1, 7)}, absl::UnixEpoch(), {}).ok();
     EXPECT_FALSE(recovered && found) << damage;
     log.reset();
     Tamper("DELETE FROM answer; DELETE FROM decision; DELETE FROM outcome");

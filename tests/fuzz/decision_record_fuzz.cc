@@ -38,10 +38,11 @@ void ReadAnyBytes(FuzzedDataProvider* data) {
   const auto kept = DecodeKept(round, body, names);
   const auto keepers = DecodeKeepers(round, body);
   const auto clock = DecodeLatestClock(round, body);
+  const auto wall = DecodeLatestWall(round, body);
   const auto ids = DecodeTransactions(round, body);
   const auto found = FindTransaction(round, body, id);
-  for (const absl::Status& status :
-       {kept.status(), keepers.status(), clock.status(), ids.status(), found.status()}) {
+  for (const absl::Status& status : {kept.status(), keepers.status(), clock.status(), wall.status(),
+                                     ids.status(), found.status()}) {
     LOCKSTEP_CHECK(status.ok() || absl::IsDataLoss(status), status.ToString());
   }
   LOCKSTEP_CHECK(keepers.ok() == clock.ok(), "one reader finds a record, another does not");
@@ -68,6 +69,7 @@ Decision DrawDecision(FuzzedDataProvider* data) {
   }
   decision.decide_time = DrawTime(data);
   decision.latest_clock = DrawTime(data);
+  decision.times.latest_wall = DrawTime(data);
   return decision;
 }
 
@@ -79,6 +81,7 @@ void WriteAndRead(FuzzedDataProvider* data) {
   const auto kept = DecodeKept(decision.round, body, names);
   LOCKSTEP_CHECK(kept.ok() && kept->kept == decision.kept, "who keeps what");
   LOCKSTEP_CHECK(*DecodeLatestClock(decision.round, body) == decision.latest_clock, "the clock");
+  LOCKSTEP_CHECK(*DecodeLatestWall(decision.round, body) == decision.times.latest_wall, "the wall");
   const auto ids = DecodeTransactions(decision.round, body);
   LOCKSTEP_CHECK(ids.ok() && ids->size() == decision.transactions.size(), "the transactions");
   for (const DecidedTransaction& transaction : decision.transactions) {

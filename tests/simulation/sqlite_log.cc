@@ -21,9 +21,8 @@ constexpr char kLogDirectory[] = "/proc";
 constexpr int kLogSectorBytes = 512;
 
 constexpr absl::Duration kOutcomeLifetime = absl::Seconds(1);
+constexpr double kTimeIsKept = 0.1;  // when it is tidied, beside once a minute
 constexpr absl::Duration kLookedUpLifetime = absl::Seconds(1);
-// Far from what every wall clock says.
-constexpr absl::Time kFirstLogTime = absl::FromUnixSeconds(1'000'000'000);
 
 }  // namespace
 
@@ -145,7 +144,7 @@ absl::StatusOr<coordinator::TermStart> SqliteLog::StartTerm() {
 }
 
 coordinator::LogClock SqliteLog::LogClockOf(const coordinator::TermStart& start) const {
-  return {start.log_time.value_or(kFirstLogTime), observer_.now().monotonic};
+  return {start.times.log, observer_.now().monotonic};
 }
 
 void SqliteLog::TakeStock(const coordinator::TermStart& start) {
@@ -167,7 +166,7 @@ void SqliteLog::TakeStock(const coordinator::TermStart& start) {
   for (const DecisionWrite& write : std::exchange(unknown_, {})) {
     if (!found.contains(write.record.round)) continue;
     coordinator::Decision decision = DecisionOf(write);
-    decision.log_time = absl::InfinitePast();  // nobody knows when it was
+    decision.times.log = absl::InfinitePast();  // nobody knows when it was
     Remember(decision);
     observer_.on_decided(write.record);
   }
@@ -178,7 +177,7 @@ void SqliteLog::Remember(const coordinator::Decision& decision) {
   for (const coordinator::DecidedTransaction& transaction : decision.transactions) {
     Told& told = told_[{decision.round.term(), transaction.sequence}];
     told.decide_time = decision.decide_time;
-    told.log_time = decision.log_time;
+    told.log_time = decision.times.log;
     for (const coordinator::DatabaseIndex database : transaction.databases) {
       told.databases.push_back(databases_[database]);
     }
@@ -206,8 +205,7 @@ coordinator::Decision SqliteLog::DecisionOf(const DecisionWrite& write) const {
   decision.kept = write.record.kept;
   decision.decide_time = write.record.decide_time;
   decision.latest_clock = write.record.latest_clock;
-  decision.log_time = LogNow();
-  decision.latest_wall = now();
+  decision.times = {LogNow(), now()};
   for (const TransactionHandle transaction : write.record.committed) {
     const auto databases = DatabasesOf(transaction);
     decision.transactions.push_back({NumberOf(transaction), {databases.begin(), databases.end()}});
@@ -264,6 +262,9 @@ bool SqliteLog::Tidy(Term term, std::vector<coordinator::ForgottenAnswers>* forg
     auto answers = log_->PruneAnswers(log_now);
     if (!answers.ok()) return answers.status();
     *forgotten = *std::move(answers);
+    if (absl::Status kept = log_->KeepTime(log_now, random_->Chance(kTimeIsKept)); !kept.ok()) {
+      return kept;
+    }
     return log_->Tidy(/*idle=*/true);
   });
 }
@@ -293,7 +294,8 @@ bool SqliteLog::FindAnswer(Term term, const coordinator::RequestTry& its,
   if (term != owner_) return false;
   absl::StatusOr<std::optional<StoredAnswer>> stored;
   const bool lives = Live([&] {
-    stored = log_->FindAnswer(its.id, rounds, ByLog(its.keep_until) + kLookedUpLifetime);
+    stored = log_->FindAnswer(its.id, rounds, ByLog(its.keep_until) + kLookedUpLifetime,
+                              {LogNow(), now()});
     return stored.status();
   });
   if (!lives || !*stored) return lives;
