@@ -36,8 +36,8 @@ class Coordinator::Sink final : public DecisionSink {
   void Append(std::vector<Decision> decisions) override { log_->Append(std::move(decisions)); }
   void WriteLater(LogBatch batch) override { log_->WriteLater(std::move(batch)); }
   void FindAnswer(TransactionHandle transaction, const RequestTry& request, const Rounds& rounds,
-                  absl::Time latest_wall) override {
-    log_->FindAnswer(request.id, rounds, request.keep_until, latest_wall,
+                  const LogTimes& now) override {
+    log_->FindAnswer(request.id, rounds, request.keep_until, now,
                      [this, transaction](absl::StatusOr<std::optional<StoredAnswer>> found) {
                        // An error is never taken for "not found" (R16): it ends the process.
                        LOCKSTEP_CHECK(found.ok(), std::string(found.status().message()));
@@ -164,8 +164,7 @@ void Coordinator::FindOutcome(TransactionId id,
 void Coordinator::FindAnswer(
     const RequestTry& request, Rounds rounds,
     absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer) {
-  log_->FindAnswer(request.id, std::move(rounds), absl::UnixEpoch(), absl::UnixEpoch(),
-                   std::move(answer));
+  log_->FindAnswer(request.id, std::move(rounds), absl::UnixEpoch(), {}, std::move(answer));
 }
 
 void Coordinator::Post(Message message) {

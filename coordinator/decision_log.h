@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/round_id.h"
+#include "coordinator/log_times.h"
 #include "coordinator/protocol/request_table.h"
 #include "coordinator/protocol/types.h"
 #include "coordinator/transaction_id.h"
@@ -29,14 +30,6 @@ struct Member {
   MemberRole role = MemberRole::kMaster;
 
   friend bool operator==(const Member&, const Member&) = default;
-};
-
-// How far time has come since the log was made: by LogClock, and the latest that it may be by any
-// wall clock that was seen, before which no expire_time is taken. That one passes at least as fast,
-// across restarts too: so what the former has made old has expired by the latter.
-struct LogTimes {
-  absl::Time log = absl::UnixEpoch();
-  absl::Time latest_wall = absl::UnixEpoch();
 };
 
 // One committed transaction of a round; its term is the round's.
@@ -140,7 +133,7 @@ class DecisionLog {
   virtual absl::StatusOr<LoggedOutcome> FindOutcome(TransactionId id) = 0;
 
   // The answer of a committed request_id, looked for in these rounds; from now on it is kept until
-  // `keep_until`, durably, if that is later than before; it was drawn from a wall clock `now`.
+  // `keep_until`, durably, if that is later than before; it was drawn `now`.
   virtual absl::StatusOr<std::optional<StoredAnswer>> FindAnswer(const std::string& request_id,
                                                                  const Rounds& rounds,
                                                                  absl::Time keep_until,

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "common/failpoint.h"
+#include "common/logging.h"
 
 namespace lockstep::coordinator {
 namespace {
@@ -49,10 +50,10 @@ void DecisionLogThread::FindOutcome(
 }
 
 void DecisionLogThread::FindAnswer(
-    std::string request_id, Rounds rounds, absl::Time keep_until, absl::Time latest_wall,
+    std::string request_id, Rounds rounds, absl::Time keep_until, const LogTimes& now,
     absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer) {
-  Push(AnswerQuestion{std::move(request_id), std::move(rounds), keep_until, latest_wall,
-                      std::move(answer)});
+  Push(
+      AnswerQuestion{std::move(request_id), std::move(rounds), keep_until, now, std::move(answer)});
 }
 
 void DecisionLogThread::MarkSuperseded(const std::string& reason) {
@@ -65,7 +66,11 @@ void DecisionLogThread::Stop() {
   actor_.Stop();
   // The thread is gone, so its state is this thread's now.
   WriteLazy();
-  Require(log_->KeepTime(LogNow(), /*at_once=*/true), "record the time");
+  // Without it, what is kept is only kept longer.
+  const absl::Status status = log_->KeepTime(LogNow(), /*at_once=*/true);
+  if (status.ok()) return;
+  Log(LogLevel::kWarning, "the decision log cannot record the time at its stop",
+      {{"error", std::string(status.message())}});
 }
 
 void DecisionLogThread::Push(Command command) {
@@ -137,8 +142,8 @@ void DecisionLogThread::Answer() {
   for (OutcomeQuestion& question : questions_) question.answer(log_->FindOutcome(question.id));
   questions_.clear();
   for (AnswerQuestion& question : answer_questions_) {
-    question.answer(log_->FindAnswer(question.request_id, question.rounds, question.keep_until,
-                                     {LogNow(), question.latest_wall}));
+    question.answer(
+        log_->FindAnswer(question.request_id, question.rounds, question.keep_until, question.now));
   }
   answer_questions_.clear();
 }
@@ -152,8 +157,9 @@ void DecisionLogThread::AskForSpace() {
   const absl::Duration now = clock_->MonotonicNow();
   if (now - space_asked_ < kSpaceInterval) return;
   space_asked_ = now;
-  DropOld();
+  // First: it gives up the reserve, which the others may need.
   const bool is_short = log_->SpaceIsShort();
+  DropOld(is_short);
   if (is_short == space_is_short_) return;
   space_is_short_ = is_short;
   listener_.on_space(is_short);
@@ -161,11 +167,11 @@ void DecisionLogThread::AskForSpace() {
 
 // A few at a time, so that they never hold up a decision for long; but twice as many as came since,
 // or they would pile up.
-void DecisionLogThread::DropOld() {
+void DecisionLogThread::DropOld(bool space_is_short) {
   const absl::Time now = LogNow();
   DropOldOutcomes(now - options_.outcome_lifetime);
   DropOldAnswers(now);
-  Require(log_->KeepTime(now, /*at_once=*/false), "record the time");
+  if (!space_is_short) Require(log_->KeepTime(now, /*at_once=*/false), "record the time");
   rounds_written_ = 0;
 }
 

@@ -64,8 +64,7 @@ class DecisionLogThread {
   void MarkSuperseded(const std::string& reason);
 
   // The same for the answer of a request_id; see DecisionLog::FindAnswer.
-  void FindAnswer(std::string request_id, Rounds rounds, absl::Time keep_until,
-                  absl::Time latest_wall,
+  void FindAnswer(std::string request_id, Rounds rounds, absl::Time keep_until, const LogTimes& now,
                   absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer);
 
   // Writes what was given, the lazy part too, and ends the thread.
@@ -80,7 +79,7 @@ class DecisionLogThread {
     std::string request_id;
     Rounds rounds;
     absl::Time keep_until;
-    absl::Time latest_wall;
+    LogTimes now;
     absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer;
   };
   struct Mark {
@@ -100,7 +99,7 @@ class DecisionLogThread {
   void StoreMark(const Mark& mark);
   absl::Time LogNow() const { return log_clock_.At(clock_->MonotonicNow()); }
   void AskForSpace();
-  void DropOld();
+  void DropOld(bool space_is_short);
   void DropOldOutcomes(absl::Time keep_since);
   void DropOldAnswers(absl::Time now);
   void Idle();

@@ -66,9 +66,9 @@ class DecisionSink {
   virtual void Append(std::vector<Decision> decisions) = 0;
   virtual void WriteLater(LogBatch batch) = 0;
   // Looks for the answer of a committed request_id in these rounds, and has it kept for as long as
-  // the request wants, which came at `latest_wall` (LogTimes). Answered by AnswerLookedUp.
+  // the request wants `now`. Answered by AnswerLookedUp.
   virtual void FindAnswer(TransactionHandle transaction, const RequestTry& request,
-                          const Rounds& rounds, absl::Time latest_wall) = 0;
+                          const Rounds& rounds, const LogTimes& now) = 0;
 };
 
 struct EngineOptions {
@@ -177,6 +177,7 @@ class Engine {
            RoundId round);
 
   // engine_requests.cc: transactions that have a request_id.
+  LogTimes TimesNow() const { return {outside_.log_clock->At(now_.monotonic), latest_wall_}; }
   // How long what is known of a request_id is kept that came just now.
   absl::Time KeepUntil(const RequestTry& request) const;
   void Admit(TransactionHandle handle);

@@ -32,7 +32,7 @@ void Engine::Admit(TransactionHandle handle) {
     case RequestTable::Verdict::kRun:
       return SubmitIfThereIsRoom(handle);
     case RequestTable::Verdict::kLookUp:
-      return outside_.decisions->FindAnswer(handle, request, admission.rounds, latest_wall_);
+      return outside_.decisions->FindAnswer(handle, request, admission.rounds, TimesNow());
     case RequestTable::Verdict::kJoin:
       return Join(handle);
     case RequestTable::Verdict::kReused:

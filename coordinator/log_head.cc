@@ -17,7 +17,8 @@ constexpr char kHeadSchema[] = R"(
 CREATE TABLE head(
   id INTEGER PRIMARY KEY CHECK(id = 1), format INTEGER NOT NULL, log_id TEXT NOT NULL,
   cluster_id TEXT NOT NULL, term INTEGER NOT NULL, clock_floor INTEGER NOT NULL,
-  log_time INTEGER NOT NULL, latest_wall INTEGER NOT NULL, lowest_open INTEGER NOT NULL, horizon INTEGER NOT NULL,
+  log_time INTEGER NOT NULL, latest_wall INTEGER NOT NULL,
+  lowest_open INTEGER NOT NULL, horizon INTEGER NOT NULL,
   superseded_time INTEGER, superseded_reason TEXT);
 CREATE TABLE run(term INTEGER PRIMARY KEY, boot_id INTEGER NOT NULL);
 CREATE TABLE member(

@@ -11,7 +11,7 @@
 #include "absl/time/time.h"
 #include "common/round_id.h"
 #include "common/sqlite/connection.h"
-#include "coordinator/decision_log.h"
+#include "coordinator/log_times.h"
 #include "coordinator/transaction_id.h"
 
 namespace lockstep::coordinator {
@@ -28,7 +28,7 @@ struct LogHead {
 };
 
 // Makes the tables if there are none. FAILED_PRECONDITION with a sentence for the operator, which
-// goes on from "the decision log ... ", when the log is of another cluster, of a newer format or
+// goes on from "the decision log ... ", when the log is of another cluster, of another format or
 // superseded. Within a transaction of the caller.
 absl::StatusOr<LogHead> ReadOrMakeHead(sqlite::Connection* connection,
                                        const std::string& cluster_id);

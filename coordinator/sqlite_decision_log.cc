@@ -23,8 +23,9 @@ constexpr int kPrunedPerCall = 512;
 // than growing it: so it comes early and is small, and earlier still when nobody waits.
 constexpr uint64_t kCheckpointBytes = SqliteDecisionLog::kUsualWalBytes - (1 << 20);
 constexpr uint64_t kIdleCheckpointBytes = 1 << 20;
-// How far the log's time falls back at most when a coordinator is killed: a sync each is little.
+// About how far the log's time falls back when a coordinator is killed: a sync each is little.
 constexpr absl::Duration kTimeInterval = absl::Minutes(1);
+constexpr absl::Duration kNoticedLeap = absl::Seconds(1);  // of a wall clock; less is its drift
 constexpr uint64_t kPageBytes = sqlite::ChecksumVfs::kPageSize;
 
 }  // namespace
@@ -75,8 +76,8 @@ absl::Status SqliteDecisionLog::ReadHead(const std::string& cluster_id) {
   if (!head.ok()) return head.status();
   log_id_ = std::move(head->log_id);
   clock_floor_ = head->clock_floor;
-  times_ = head->times;
-  recorded_ = times_.log;
+  times_ = KnownTimes(head->times);
+  recorded_ = head->times.log;
   lowest_open_ = head->lowest_open;
   horizon_ = head->horizon;
   if (absl::Status made = AnswerTable::Create(connection_); !made.ok()) return made;
@@ -182,7 +183,7 @@ absl::StatusOr<RecoveredState> SqliteDecisionLog::Recover() {
     if (!latest_wall.ok()) return latest_wall.status();
     // Forgetting a decision stores these with it, so those that are open have the rest.
     clock_floor_ = std::max(clock_floor_, *latest_clock);
-    SeeTimes({open.log_time, *latest_wall});
+    times_.See({open.log_time, *latest_wall});
     state.open.push_back(*std::move(decision));
     open_.insert(open.round);
     return absl::OkStatus();
@@ -198,7 +199,7 @@ absl::StatusOr<RecoveredState> SqliteDecisionLog::Recover() {
   if (!boot_ids.ok()) return boot_ids.status();
   state.boot_ids = *std::move(boot_ids);
   state.clock_floor = clock_floor_;
-  state.times = times_;
+  state.times = times_.get();
   status = file_->CheckpointOnClose();
   if (!status.ok()) return status;
   return state;
@@ -223,7 +224,7 @@ absl::Status SqliteDecisionLog::InsertDecision(const Decision& decision) {
   bytes_since_checkpoint_ += body.size() + 2 * kPageBytes;
   open_.insert(decision.round);
   clock_floor_ = std::max(clock_floor_, decision.latest_clock);
-  SeeTimes(decision.times);
+  times_.See(decision.times);
   const int64_t checksum = ChecksumOf(decision.round, body);
   absl::Status status = RunWith(statements_->insert_decision, decision.round.value(),
                                 absl::ToUnixNanos(decision.times.log), checksum, Blob{body});
@@ -288,10 +289,14 @@ absl::StatusOr<std::optional<StoredAnswer>> SqliteDecisionLog::FindAnswer(
     const std::string& request_id, const Rounds& rounds, absl::Time keep_until,
     const LogTimes& now) {
   absl::StatusOr<std::optional<StoredAnswer>> found = answers_->Find(request_id, rounds);
-  if (!found.ok() || !*found || (*found)->keep_until >= keep_until) return found;
-  SeeTimes(now);
+  if (!found.ok() || !*found) return found;
+  const bool longer = (*found)->keep_until < keep_until;
+  // That it is kept for long enough was judged by this clock.
+  const bool leapt = times_.See(now) > kNoticedLeap;
+  if (!longer && !leapt) return found;
   absl::Status status = Commit([&] {
-    absl::Status kept = answers_->KeepUntil((*found)->round, keep_until);
+    absl::Status kept =
+        longer ? answers_->KeepUntil((*found)->round, keep_until) : absl::OkStatus();
     return kept.ok() ? StoreTimes() : kept;
   });
   if (!status.ok()) return status;
@@ -301,7 +306,7 @@ absl::StatusOr<std::optional<StoredAnswer>> SqliteDecisionLog::FindAnswer(
 absl::StatusOr<std::vector<ForgottenAnswers>> SqliteDecisionLog::PruneAnswers(absl::Time now) {
   absl::StatusOr<std::vector<ForgottenAnswers>> expired = answers_->Expired(now, kPrunedPerCall);
   if (!expired.ok() || expired->empty()) return expired;
-  SeeLogTime(now);
+  times_.See(now);
   const absl::Status status = Commit([&] {
     absl::Status dropped;
     for (size_t i = 0; i < expired->size() && dropped.ok(); ++i) {
@@ -316,29 +321,18 @@ absl::StatusOr<std::vector<ForgottenAnswers>> SqliteDecisionLog::PruneAnswers(ab
 }
 
 absl::Status SqliteDecisionLog::KeepTime(absl::Time now, bool at_once) {
-  SeeLogTime(now);
-  const absl::Duration behind = times_.log - recorded_;
+  times_.See(now);
+  const absl::Duration behind = times_.get().log - recorded_;
   if (behind < (at_once ? absl::Nanoseconds(1) : kTimeInterval)) return absl::OkStatus();
   return Commit([&] { return StoreTimes(); });
 }
 
-void SqliteDecisionLog::SeeTimes(const LogTimes& times) {
-  times_.log = std::max(times_.log, times.log);
-  times_.latest_wall = std::max(times_.latest_wall, times.latest_wall);
-}
-
-// The wall clock has passed at least as fast.
-void SqliteDecisionLog::SeeLogTime(absl::Time now) {
-  if (now <= times_.log) return;
-  times_.latest_wall += now - times_.log;
-  times_.log = now;
-}
-
 absl::Status SqliteDecisionLog::StoreTimes() {
-  recorded_ = times_.log;
+  const LogTimes& times = times_.get();
+  recorded_ = times.log;
   bytes_since_checkpoint_ += kPageBytes;
-  return RunWith(statements_->times, absl::ToUnixNanos(clock_floor_), absl::ToUnixNanos(times_.log),
-                 absl::ToUnixNanos(times_.latest_wall));
+  return RunWith(statements_->times, absl::ToUnixNanos(clock_floor_), absl::ToUnixNanos(times.log),
+                 absl::ToUnixNanos(times.latest_wall));
 }
 
 absl::StatusOr<int> SqliteDecisionLog::Prune(absl::Time keep_since) {

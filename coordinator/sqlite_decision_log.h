@@ -79,8 +79,6 @@ class SqliteDecisionLog final : public DecisionLog {
   absl::Status InsertDecision(const Decision& decision);
   absl::Status Forget(const LogBatch& batch);
   absl::Status StoreLowestOpen(const LogBatch& batch);
-  void SeeTimes(const LogTimes& times);
-  void SeeLogTime(absl::Time now);
   absl::Status StoreTimes();
   // Calls on_decision(OpenDecision) for those not forgotten, by round.
   template <typename OnDecision>
@@ -96,8 +94,8 @@ class SqliteDecisionLog final : public DecisionLog {
   std::string log_id_;
   MemberNames names_;
   absl::Time clock_floor_ = absl::UnixEpoch();
-  LogTimes times_;
-  absl::Time recorded_ = absl::UnixEpoch();  // times_.log, as it is stored
+  KnownTimes times_;
+  absl::Time recorded_ = absl::UnixEpoch();  // of times_, the log's, as it is stored
   std::set<RoundId> open_;                   // decisions not forgotten
   RoundId lowest_open_;                      // as it is stored; not above any of open_
   TransactionId horizon_;                    // no record was dropped of a transaction above it

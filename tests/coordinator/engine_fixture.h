@@ -25,8 +25,8 @@ class HeldDecisions final : public DecisionSink {
   }
   void WriteLater(LogBatch batch) override { later.push_back(std::move(batch)); }
   void FindAnswer(TransactionHandle transaction, const RequestTry& request, const Rounds& rounds,
-                  absl::Time latest_wall) override {
-    asked.push_back({transaction, request, rounds, latest_wall});
+                  const LogTimes& now) override {
+    asked.push_back({transaction, request, rounds, now});
   }
 
   std::vector<Decision> waiting;
@@ -35,7 +35,7 @@ class HeldDecisions final : public DecisionSink {
     TransactionHandle transaction = 0;
     RequestTry request;
     Rounds rounds;
-    absl::Time latest_wall;
+    LogTimes now;
   };
   std::vector<Question> asked;
 };

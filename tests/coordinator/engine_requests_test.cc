@@ -227,7 +227,7 @@ TEST_F(EngineRequestsTest, R18_WhoJoinsWhenTheAnswerIsWrittenHasItKeptForLongerB
   EXPECT_THAT(answers_, SizeIs(1));
   ASSERT_THAT(decisions_.asked, SizeIs(1));
   EXPECT_EQ(decisions_.asked[0].request.keep_until, LogNow() + absl::Hours(20) + kExpirySlack);
-  EXPECT_EQ(decisions_.asked[0].latest_wall, clock_.WallNow());
+  EXPECT_EQ(decisions_.asked[0].now.latest_wall, clock_.WallNow());
   EXPECT_THAT(decisions_.asked[0].rounds, ElementsAre(stored.round));
   Answer(stored);
   ASSERT_THAT(answers_, SizeIs(2));

@@ -140,6 +140,18 @@ TEST_F(StoredAnswersTest, R18_TheClockByWhichAnAnswerIsKeptLongerIsKnownAfterARe
   EXPECT_EQ(state->times.latest_wall, kNow + absl::Hours(3));
 }
 
+TEST_F(StoredAnswersTest,
+       R18_AClockThatHasLeaptIsKnownAfterARestartAlthoughAnAnswerIsKeptLongEnough) {
+  {
+    auto log = Start();
+    Recover(log.get());
+    Write(log.get(), kFirst, {"a"}, kNow + absl::Hours(2));
+    EXPECT_TRUE(Find(log.get(), "a", {kFirst}, kNow + absl::Hours(1),
+                     {kNow + absl::Minutes(1), kNow + absl::Hours(3)}));
+  }
+  EXPECT_EQ(Start()->Recover()->times.latest_wall, kNow + absl::Hours(3));
+}
+
 TEST_F(StoredAnswersTest, WhatTheyTakeIsTheSameAfterARestart) {
   uint64_t bytes = 0;
   {
