@@ -239,7 +239,7 @@ bool Engine::KeepVote(const PrepareDone& done, TransactionHandle handle, v1::Bra
 void Engine::TickIfDue() {
   if (!started_ || now_.monotonic - last_tick_ < kTickInterval) return;
   last_tick_ = now_.monotonic;
-  requests_.Expire(outside_.log_clock->At(now_.monotonic));
+  requests_.Expire(LogNow());
   EndJoinedOutOfTime();
   events_.push_back(lockstep::coordinator::Tick{});
 }

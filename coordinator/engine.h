@@ -177,7 +177,8 @@ class Engine {
            RoundId round);
 
   // engine_requests.cc: transactions that have a request_id.
-  LogTimes TimesNow() const { return {outside_.log_clock->At(now_.monotonic), latest_wall_}; }
+  absl::Time LogNow() const { return outside_.log_clock->At(now_.monotonic); }
+  LogTimes TimesNow() const { return {LogNow(), latest_wall_}; }
   // How long what is known of a request_id is kept that came just now.
   absl::Time KeepUntil(const RequestTry& request) const;
   void Admit(TransactionHandle handle);

@@ -16,7 +16,7 @@ constexpr uint64_t kMostJoinedAnswerBytes = uint64_t{64} << 20;
 }  // namespace
 
 absl::Time Engine::KeepUntil(const RequestTry& request) const {
-  return outside_.log_clock->At(now_.monotonic) +
+  return LogNow() +
          (request.expires == absl::InfiniteFuture()
               ? kAnswerLifetime
               : std::max(kAnswerLifetime, request.expires - latest_wall_ + kExpirySlack));
@@ -137,8 +137,8 @@ void Engine::KeepAnswer(Transaction* transaction, RoundId round, Decision* decis
   answer.key = transaction->request->key;
   answer.body = transaction->request->body;
   // From the decision on: it may have waited for long.
-  answer.keep_until = std::max(requests_.KeepUntilOf(answer.request_id),
-                               outside_.log_clock->At(now_.monotonic) + kAnswerLifetime);
+  answer.keep_until =
+      std::max(requests_.KeepUntilOf(answer.request_id), LogNow() + kAnswerLifetime);
   transaction->answer_kept_until = answer.keep_until;
   answer.round = round;
   answer.answer = transaction->response.SerializeAsString();
