@@ -53,7 +53,7 @@ Decision RoundOf(const std::string& log_id, uint64_t number, bool with_ids) {
     StoredAnswer answer;
     answer.request_id = absl::StrCat("order-", sequence);
     answer.key = coordinator::RequestKeyOf(log_id, answer.request_id);
-    answer.keep_until = absl::Now() + absl::Hours(24);
+    answer.retention.keep_until = absl::UnixEpoch() + absl::Hours(24);
     answer.answer.assign(kAnswerBytes, 'x');
     decision.answers.push_back(std::move(answer));
   }

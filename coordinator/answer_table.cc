@@ -14,11 +14,11 @@ namespace lockstep::coordinator {
 namespace {
 
 // `keys` stands before `body`, and has a checksum of its own: a start reads it without the rest.
-// keep_until is by LogClock, in nanoseconds.
+// keep_until and expires are those of Retention, of the whole round, in nanoseconds.
 constexpr char kAnswerSchema[] = R"(
 CREATE TABLE IF NOT EXISTS answer(
-  round INTEGER PRIMARY KEY, keep_until INTEGER NOT NULL, keys_checksum INTEGER NOT NULL,
-  checksum INTEGER NOT NULL, keys BLOB NOT NULL, body BLOB NOT NULL);
+  round INTEGER PRIMARY KEY, keep_until INTEGER NOT NULL, expires INTEGER NOT NULL,
+  keys_checksum INTEGER NOT NULL, checksum INTEGER NOT NULL, keys BLOB NOT NULL, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS answer_by_time ON answer(keep_until);
 )";
 
@@ -53,7 +53,7 @@ struct AnswerTable::Statements {
   sqlite::Statement insert;
   sqlite::Statement read_all;
   sqlite::Statement find;
-  sqlite::Statement keep_until;
+  sqlite::Statement extend;
   sqlite::Statement expired;
   sqlite::Statement size;
   sqlite::Statement drop;
@@ -66,13 +66,14 @@ absl::Status AnswerTable::Create(sqlite::Connection* connection) {
 absl::StatusOr<std::unique_ptr<AnswerTable>> AnswerTable::Open(sqlite::Connection* connection) {
   auto statements = std::make_unique<Statements>();
   const std::pair<sqlite::Statement*, const char*> all[] = {
-      {&statements->insert, "INSERT INTO answer VALUES(?, ?, ?, ?, ?, ?)"},
+      {&statements->insert, "INSERT INTO answer VALUES(?, ?, ?, ?, ?, ?, ?)"},
       {&statements->read_all, "SELECT round, keys_checksum, keys, length(body) FROM answer"},
-      {&statements->find, "SELECT checksum, body, keep_until FROM answer WHERE round = ?"},
-      {&statements->keep_until,
-       "UPDATE answer SET keep_until = max(keep_until, ?) WHERE round = ?"},
+      {&statements->find, "SELECT checksum, body, keep_until, expires FROM answer WHERE round = ?"},
+      {&statements->extend,
+       "UPDATE answer SET keep_until = max(keep_until, ?), expires = max(expires, ?) "
+       "WHERE round = ?"},
       {&statements->expired,
-       "SELECT round, keys_checksum, keys FROM answer WHERE keep_until < ? LIMIT ?"},
+       "SELECT round, keys_checksum, keys, expires FROM answer WHERE keep_until < ? LIMIT ?"},
       {&statements->size, "SELECT length(keys) + length(body) FROM answer WHERE round = ?"},
       {&statements->drop, "DELETE FROM answer WHERE round = ?"},
   };
@@ -92,14 +93,15 @@ AnswerTable::~AnswerTable() = default;
 absl::StatusOr<uint64_t> AnswerTable::Insert(RoundId round,
                                              const std::vector<StoredAnswer>& answers) {
   if (answers.empty()) return uint64_t{0};
-  absl::Time keep_until = absl::UnixEpoch();
-  for (const StoredAnswer& answer : answers) keep_until = std::max(keep_until, answer.keep_until);
+  Retention retention;
+  for (const StoredAnswer& answer : answers) retention.Extend(answer.retention);
   const std::string keys = PackKeys(answers);
   const std::string body = EncodeAnswers(answers);
   const uint64_t bytes = keys.size() + body.size() + kRowBytes;
   absl::Status status =
-      RunWith(statements_->insert, round.value(), absl::ToUnixNanos(keep_until),
-              ChecksumOf(round, keys), ChecksumOf(round, body), Blob{keys}, Blob{body});
+      RunWith(statements_->insert, round.value(), absl::ToUnixNanos(retention.keep_until),
+              absl::ToUnixNanos(retention.expires), ChecksumOf(round, keys),
+              ChecksumOf(round, body), Blob{keys}, Blob{body});
   if (!status.ok()) return status;
   bytes_ += bytes;
   return bytes;
@@ -136,7 +138,8 @@ absl::StatusOr<std::optional<StoredAnswer>> AnswerTable::Find(const std::string&
       if (!answer.ok()) return answer.status();
       if (*answer) {
         found = *std::move(answer);
-        found->keep_until = absl::FromUnixNanos(find.ColumnInt(2));
+        found->retention = {.keep_until = absl::FromUnixNanos(find.ColumnInt(2)),
+                            .expires = absl::FromUnixNanos(find.ColumnInt(3))};
       }
       return absl::OkStatus();
     });
@@ -146,8 +149,9 @@ absl::StatusOr<std::optional<StoredAnswer>> AnswerTable::Find(const std::string&
   return found;
 }
 
-absl::Status AnswerTable::KeepUntil(RoundId round, absl::Time keep_until) {
-  return RunWith(statements_->keep_until, absl::ToUnixNanos(keep_until), round.value());
+absl::Status AnswerTable::Extend(RoundId round, const Retention& retention) {
+  return RunWith(statements_->extend, absl::ToUnixNanos(retention.keep_until),
+                 absl::ToUnixNanos(retention.expires), round.value());
 }
 
 absl::StatusOr<std::vector<ForgottenAnswers>> AnswerTable::Expired(absl::Time now, int limit) {
@@ -161,7 +165,7 @@ absl::StatusOr<std::vector<ForgottenAnswers>> AnswerTable::Expired(absl::Time no
     absl::StatusOr<std::vector<RequestKey>> keys =
         UnpackKeys(round, Text(expired, 2), expired.ColumnInt(1));
     if (!keys.ok()) return keys.status();
-    rounds.push_back({round, *std::move(keys)});
+    rounds.push_back({round, *std::move(keys), absl::FromUnixNanos(expired.ColumnInt(3))});
     return absl::OkStatus();
   });
   if (!status.ok()) return status;

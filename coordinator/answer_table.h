@@ -34,8 +34,8 @@ class AnswerTable {
   absl::StatusOr<RequestIndex> ReadAll();
   absl::StatusOr<std::optional<StoredAnswer>> Find(const std::string& request_id,
                                                    const Rounds& rounds);
-  // Inside a transaction of the caller. Of the whole round; never earlier than before.
-  absl::Status KeepUntil(RoundId round, absl::Time keep_until);
+  // Inside a transaction of the caller. Of the whole round.
+  absl::Status Extend(RoundId round, const Retention& retention);
   // The rounds whose time is over at `now`, `limit` at most.
   absl::StatusOr<std::vector<ForgottenAnswers>> Expired(absl::Time now, int limit);
   // Inside a transaction of the caller.

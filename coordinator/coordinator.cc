@@ -35,9 +35,9 @@ class Coordinator::Sink final : public DecisionSink {
   void Connect(DecisionLogThread* log) { log_ = log; }
   void Append(std::vector<Decision> decisions) override { log_->Append(std::move(decisions)); }
   void WriteLater(LogBatch batch) override { log_->WriteLater(std::move(batch)); }
-  void FindAnswer(TransactionHandle transaction, const RequestTry& request, const Rounds& rounds,
-                  const LogTimes& now) override {
-    log_->FindAnswer(request.id, rounds, request.keep_until, now,
+  void FindAnswer(TransactionHandle transaction, const RequestTry& request,
+                  const Rounds& rounds) override {
+    log_->FindAnswer(request.id, rounds, request.retention,
                      [this, transaction](absl::StatusOr<std::optional<StoredAnswer>> found) {
                        // An error is never taken for "not found" (R16): it ends the process.
                        LOCKSTEP_CHECK(found.ok(), std::string(found.status().message()));
@@ -69,7 +69,7 @@ Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, Participant
       term_(start.state.term),
       start_time_(clock->WallNow()),
       log_id_(log->log_id()),
-      log_clock_(start.times.log, clock->MonotonicNow()),
+      log_clock_(start.log_time, clock->MonotonicNow()),
       links_(std::move(links)),
       sink_(std::make_unique<Sink>(this)) {
   EngineOutside outside;
@@ -86,7 +86,6 @@ Coordinator::Coordinator(const Cluster* cluster, const Clock* clock, Participant
   engine_options.log_id = log->log_id();
   engine_options.boot_id = start.boot_ids.back();
   start.boot_ids.pop_back();
-  engine_options.latest_wall = start.times.latest_wall;
   engine_options.earlier_boot_ids = std::move(start.boot_ids);
   engine_options.slow_transaction = options.slow_transaction;
   engine_options.max_result_bytes = options.max_result_bytes;
@@ -164,7 +163,7 @@ void Coordinator::FindOutcome(TransactionId id,
 void Coordinator::FindAnswer(
     const RequestTry& request, Rounds rounds,
     absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer) {
-  log_->FindAnswer(request.id, std::move(rounds), absl::UnixEpoch(), {}, std::move(answer));
+  log_->FindAnswer(request.id, std::move(rounds), Retention(), std::move(answer));
 }
 
 void Coordinator::Post(Message message) {

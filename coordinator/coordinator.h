@@ -33,7 +33,7 @@ struct CoordinatorOptions {
   DecisionLogThreadOptions log;
   // What the log refuses new transactions by.
   uint64_t least_free_bytes = 0;
-  RequestTableLimits requests = {};
+  RequestTableOptions requests = {};
   uint64_t random_seed = 0;
   // Runs a task that answers calls; it may do so at once.
   std::function<void(absl::AnyInvocable<void()>)> answer = [](absl::AnyInvocable<void()> task) {

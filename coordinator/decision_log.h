@@ -13,7 +13,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/round_id.h"
-#include "coordinator/log_times.h"
 #include "coordinator/protocol/request_table.h"
 #include "coordinator/protocol/types.h"
 #include "coordinator/transaction_id.h"
@@ -43,9 +42,9 @@ struct StoredAnswer {
   std::string request_id;
   RequestKey key = 0;
   BodyHash body;
-  absl::Time keep_until;  // by LogClock
-  RoundId round;          // that committed it
-  std::string answer;     // a serialized ExecuteResponse
+  Retention retention;
+  RoundId round;       // that committed it
+  std::string answer;  // a serialized ExecuteResponse
 };
 
 // The outcome of a round that keeps at least one branch (rule R12).
@@ -55,8 +54,8 @@ struct Decision {
   std::vector<DecidedTransaction> transactions;  // only the committed ones, in the round's order
   absl::Time decide_time;
   absl::Time latest_clock;  // the latest instant that a transaction of the round saw (R23)
-  std::vector<StoredAnswer> answers;  // of those transactions that have a request_id
-  LogTimes times;                     // when it was decided
+  std::vector<StoredAnswer> answers;        // of those transactions that have a request_id
+  absl::Time log_time = absl::UnixEpoch();  // when it was decided, by LogClock
 };
 
 // What a new term starts from.
@@ -64,8 +63,8 @@ struct RecoveredState {
   std::vector<KeptDecision> open;       // those not forgotten, in the order of rounds
   std::vector<RoundId> durable_rounds;  // of each member: the last one recorded (R22)
   absl::Time clock_floor;               // no transaction may see an earlier instant (R23)
-  LogTimes times;                       // they go on from here
-  RequestIndex requests;                // every committed request_id that is kept (R18)
+  absl::Time log_time;                  // LogClock goes on from here
+  CommittedRequests requests;           // every committed request_id that is kept (R18)
   // Of the runs that had the terms 1, 2 and so on; the last is that of the newest term (R22).
   std::vector<uint64_t> boot_ids;
 };
@@ -74,6 +73,7 @@ struct RecoveredState {
 struct ForgottenAnswers {
   RoundId round;
   std::vector<RequestKey> keys;
+  absl::Time expires;  // as Retention::expires
 };
 
 // What is written together, with one sync.
@@ -132,15 +132,15 @@ class DecisionLog {
   // Exact for every transaction that is not running now.
   virtual absl::StatusOr<LoggedOutcome> FindOutcome(TransactionId id) = 0;
 
-  // The answer of a committed request_id, looked for in these rounds; from now on it is kept until
-  // `keep_until`, durably, if that is later than before; it was drawn `now`.
+  // The answer of a committed request_id, looked for in these rounds; from now on it is kept,
+  // durably, for what `retention` asks beside what others asked for.
   virtual absl::StatusOr<std::optional<StoredAnswer>> FindAnswer(const std::string& request_id,
                                                                  const Rounds& rounds,
-                                                                 absl::Time keep_until,
-                                                                 const LogTimes& now) = 0;
+                                                                 const Retention& retention) = 0;
 
   // Drops the answers of rounds of which none is to be kept at `now` (by LogClock), a bounded
-  // number a call.
+  // number a call. With them is recorded, for CommittedRequests::forgotten_expiry, by when their
+  // tries expire.
   virtual absl::StatusOr<std::vector<ForgottenAnswers>> PruneAnswers(absl::Time now) = 0;
 
   // What the kept answers take.
@@ -152,7 +152,7 @@ class DecisionLog {
 
   // Records that it is `now` by LogClock: `at_once`, or if a minute has passed since it was
   // recorded.
-  virtual absl::Status KeepTime(absl::Time now, bool at_once) = 0;
+  virtual absl::Status RecordTime(absl::Time now, bool at_once) = 0;
 
   // Housekeeping that may take milliseconds: what can wait is done only when `idle`, so call it
   // both when no decision waits and after each batch.

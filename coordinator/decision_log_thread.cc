@@ -50,10 +50,9 @@ void DecisionLogThread::FindOutcome(
 }
 
 void DecisionLogThread::FindAnswer(
-    std::string request_id, Rounds rounds, absl::Time keep_until, const LogTimes& now,
+    std::string request_id, Rounds rounds, const Retention& retention,
     absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer) {
-  Push(
-      AnswerQuestion{std::move(request_id), std::move(rounds), keep_until, now, std::move(answer)});
+  Push(AnswerQuestion{std::move(request_id), std::move(rounds), retention, std::move(answer)});
 }
 
 void DecisionLogThread::MarkSuperseded(const std::string& reason) {
@@ -67,7 +66,7 @@ void DecisionLogThread::Stop() {
   // The thread is gone, so its state is this thread's now.
   WriteLazy();
   // Without it, what is kept is only kept longer.
-  const absl::Status status = log_->KeepTime(LogNow(), /*at_once=*/true);
+  const absl::Status status = log_->RecordTime(LogNow(), /*at_once=*/true);
   if (status.ok()) return;
   Log(LogLevel::kWarning, "the decision log cannot record the time at its stop",
       {{"error", std::string(status.message())}});
@@ -142,8 +141,7 @@ void DecisionLogThread::Answer() {
   for (OutcomeQuestion& question : questions_) question.answer(log_->FindOutcome(question.id));
   questions_.clear();
   for (AnswerQuestion& question : answer_questions_) {
-    question.answer(
-        log_->FindAnswer(question.request_id, question.rounds, question.keep_until, question.now));
+    question.answer(log_->FindAnswer(question.request_id, question.rounds, question.retention));
   }
   answer_questions_.clear();
 }
@@ -171,7 +169,7 @@ void DecisionLogThread::DropOld(bool space_is_short) {
   const absl::Time now = LogNow();
   DropOldOutcomes(now - options_.outcome_lifetime);
   DropOldAnswers(now);
-  if (!space_is_short) Require(log_->KeepTime(now, /*at_once=*/false), "record the time");
+  if (!space_is_short) Require(log_->RecordTime(now, /*at_once=*/false), "record the time");
   rounds_written_ = 0;
 }
 

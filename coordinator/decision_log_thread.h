@@ -64,7 +64,7 @@ class DecisionLogThread {
   void MarkSuperseded(const std::string& reason);
 
   // The same for the answer of a request_id; see DecisionLog::FindAnswer.
-  void FindAnswer(std::string request_id, Rounds rounds, absl::Time keep_until, const LogTimes& now,
+  void FindAnswer(std::string request_id, Rounds rounds, const Retention& retention,
                   absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer);
 
   // Writes what was given, the lazy part too, and ends the thread.
@@ -78,8 +78,7 @@ class DecisionLogThread {
   struct AnswerQuestion {
     std::string request_id;
     Rounds rounds;
-    absl::Time keep_until;
-    LogTimes now;
+    Retention retention;
     absl::AnyInvocable<void(absl::StatusOr<std::optional<StoredAnswer>>)> answer;
   };
   struct Mark {

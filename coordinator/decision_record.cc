@@ -93,7 +93,6 @@ std::string EncodeDecision(const Decision& decision, const MemberNames& names) {
   }
   SetTime(decision.decide_time, record->mutable_decide_time());
   SetTime(decision.latest_clock, record->mutable_latest_clock());
-  SetTime(decision.times.latest_wall, record->mutable_latest_wall());
   return record->SerializeAsString();
 }
 
@@ -125,12 +124,6 @@ absl::StatusOr<absl::Time> DecodeLatestClock(RoundId round, const std::string& b
   absl::StatusOr<v1::DecisionRecord> record = Parse(round, body);
   if (!record.ok()) return record.status();
   return GetTime(record->latest_clock());
-}
-
-absl::StatusOr<absl::Time> DecodeLatestWall(RoundId round, const std::string& body) {
-  absl::StatusOr<v1::DecisionRecord> record = Parse(round, body);
-  if (!record.ok()) return record.status();
-  return GetTime(record->latest_wall());
 }
 
 absl::StatusOr<std::vector<TransactionId>> DecodeTransactions(RoundId round,

@@ -36,7 +36,6 @@ absl::StatusOr<KeptDecision> DecodeKept(RoundId round, const std::string& body,
                                         const MemberNames& names);
 absl::StatusOr<std::vector<std::string>> DecodeKeepers(RoundId round, const std::string& body);
 absl::StatusOr<absl::Time> DecodeLatestClock(RoundId round, const std::string& body);
-absl::StatusOr<absl::Time> DecodeLatestWall(RoundId round, const std::string& body);
 
 absl::StatusOr<std::vector<TransactionId>> DecodeTransactions(RoundId round,
                                                               const std::string& body);

@@ -31,7 +31,7 @@ bool EndsFirstQuestion(const Event& event) {
 }  // namespace
 
 Engine::Engine(EngineOutside outside, EngineOptions options, Config config, StartState start,
-               RequestIndex committed)
+               CommittedRequests committed)
     : outside_(std::move(outside)),
       options_(std::move(options)),
       limits_{.result_bytes = options_.max_result_bytes,
@@ -40,7 +40,6 @@ Engine::Engine(EngineOutside outside, EngineOptions options, Config config, Star
               .kept_answer_bytes = options_.max_kept_answer_bytes,
               .least_free_bytes = options_.least_free_bytes},
       term_(start.term),
-      latest_wall_(std::max(start.clock_floor, options_.latest_wall)),
       protocol_(std::move(config), std::move(start)),
       requests_(std::move(committed), options_.requests),
       voting_(cluster().nodes().size()),
@@ -51,7 +50,7 @@ Engine::Engine(EngineOutside outside, EngineOptions options, Config config, Star
 Engine::~Engine() = default;
 
 void Engine::Handle(std::vector<Message>& messages) {
-  ReadTime();
+  now_ = ReadClock();
   for (Message& message : messages) Take(message);
   TickIfDue();
   Step();
@@ -62,7 +61,7 @@ void Engine::Handle(std::vector<Message>& messages) {
 
 void Engine::Tick() {
   if (!started_) return;
-  ReadTime();
+  now_ = ReadClock();
   TickIfDue();
   Step();
 }
@@ -87,12 +86,6 @@ bool Engine::all_asked() const {
 
 Now Engine::ReadClock() const {
   return {.monotonic = outside_.clock->MonotonicNow(), .wall = outside_.clock->WallNow()};
-}
-
-void Engine::ReadTime() {
-  const absl::Duration before = now_.monotonic;
-  now_ = ReadClock();
-  latest_wall_ = std::max(latest_wall_ + (now_.monotonic - before), now_.wall);
 }
 
 void Engine::Take(Message& message) {
@@ -125,7 +118,7 @@ void Engine::Take(Message& message) {
                                 ? "no more answers of request_ids can be kept: no new request_ids"
                                 : "there is room for request_ids again");
   } else if (auto* forgotten = std::get_if<ForgottenAnswers>(&message)) {
-    requests_.Forget(forgotten->round, forgotten->keys);
+    requests_.Forget(forgotten->round, forgotten->keys, forgotten->expires);
   } else if (std::holds_alternative<Begin>(message)) {
     started_ = true;
     last_tick_ = now_.monotonic;
@@ -139,7 +132,10 @@ void Engine::TakeTransaction(std::unique_ptr<Transaction> transaction) {
   transaction->id = {term_, ++last_sequence_};
   transaction->response.set_transaction_id(ToString(transaction->id));
   const bool has_request = transaction->request.has_value();
-  if (has_request) transaction->request->keep_until = KeepUntil(*transaction->request);
+  if (has_request) {
+    RequestTry& request = *transaction->request;
+    request.retention = requests_.RetentionOf(request, RequestNow());
+  }
   const TransactionHandle handle = transactions_.Add(std::move(transaction));
   has_request ? Admit(handle) : SubmitIfThereIsRoom(handle);
 }
@@ -171,8 +167,7 @@ void Engine::Refuse(std::unique_ptr<Transaction> transaction, Error error) {
 void Engine::End(std::unique_ptr<Transaction> transaction, Result<v1::ExecuteResponse> result,
                  RoundId round) {
   if (const std::optional<RequestTry>& request = transaction->request) {
-    const absl::Time kept_until = transaction->answer_kept_until;
-    EndJoined(requests_.End(*request, round), kept_until, result);
+    EndJoined(requests_.End(*request, round), transaction->answer_retention, result);
   }
   answers_.push_back({std::move(transaction->done),
                       std::make_shared<const Result<v1::ExecuteResponse>>(std::move(result))});
@@ -239,7 +234,7 @@ bool Engine::KeepVote(const PrepareDone& done, TransactionHandle handle, v1::Bra
 void Engine::TickIfDue() {
   if (!started_ || now_.monotonic - last_tick_ < kTickInterval) return;
   last_tick_ = now_.monotonic;
-  requests_.Expire(LogNow());
+  requests_.Expire(RequestNow());
   EndJoinedOutOfTime();
   events_.push_back(lockstep::coordinator::Tick{});
 }

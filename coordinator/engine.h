@@ -66,9 +66,9 @@ class DecisionSink {
   virtual void Append(std::vector<Decision> decisions) = 0;
   virtual void WriteLater(LogBatch batch) = 0;
   // Looks for the answer of a committed request_id in these rounds, and has it kept for as long as
-  // the request wants `now`. Answered by AnswerLookedUp.
+  // the request wants. Answered by AnswerLookedUp.
   virtual void FindAnswer(TransactionHandle transaction, const RequestTry& request,
-                          const Rounds& rounds, const LogTimes& now) = 0;
+                          const Rounds& rounds) = 0;
 };
 
 struct EngineOptions {
@@ -76,7 +76,6 @@ struct EngineOptions {
   // Of this run, and of the earlier ones on this log, by term from 1 (R22).
   uint64_t boot_id = 0;
   std::vector<uint64_t> earlier_boot_ids;
-  absl::Time latest_wall = absl::UnixEpoch();  // see LogTimes
   // Transactions that take longer are logged.
   absl::Duration slow_transaction = absl::InfiniteDuration();
   // Of the results of one transaction, as they are sent: clients refuse answers above 4 MiB.
@@ -84,7 +83,7 @@ struct EngineOptions {
   // What the decision log refuses by, to be named to clients.
   uint64_t max_kept_answer_bytes = 0;
   uint64_t least_free_bytes = 0;
-  RequestTableLimits requests = {};
+  RequestTableOptions requests = {};
 };
 
 // What the engine uses; all outlive it.
@@ -108,7 +107,7 @@ struct EngineOutside {
 class Engine {
  public:
   Engine(EngineOutside outside, EngineOptions options, Config config, StartState start,
-         RequestIndex committed);
+         CommittedRequests committed);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -132,7 +131,7 @@ class Engine {
   uint64_t last_sequence() const { return last_sequence_; }
   // How it stands with a request_id; see RequestTable::Ask.
   RequestTable::Standing AskForRequest(RequestTry* request, bool* has_room) {
-    request->keep_until = KeepUntil(*request);
+    request->retention = requests_.RetentionOf(*request, RequestNow());
     return requests_.Ask(*request, has_room);
   }
   uint64_t remembered_attempts() const { return requests_.attempts(); }
@@ -159,7 +158,8 @@ class Engine {
   };
 
   Now ReadClock() const;
-  void ReadTime();
+  absl::Time LogNow() const { return outside_.log_clock->At(now_.monotonic); }
+  RequestTime RequestNow() const { return {.log = LogNow(), .wall = now_.wall}; }
   void Take(Message& message);
   void TakeTransaction(std::unique_ptr<Transaction> transaction);
   // Refuses what the decision log has no room for. What runs already, or is committed, has come to
@@ -177,15 +177,11 @@ class Engine {
            RoundId round);
 
   // engine_requests.cc: transactions that have a request_id.
-  absl::Time LogNow() const { return outside_.log_clock->At(now_.monotonic); }
-  LogTimes TimesNow() const { return {LogNow(), latest_wall_}; }
-  // How long what is known of a request_id is kept that came just now.
-  absl::Time KeepUntil(const RequestTry& request) const;
   void Admit(TransactionHandle handle);
   void Join(TransactionHandle handle);
   void TakeAnswer(AnswerLookedUp& looked_up);
   void RunAfterLookUp(TransactionHandle handle);
-  void EndJoined(const std::vector<TransactionHandle>& joined, absl::Time kept_until,
+  void EndJoined(const std::vector<TransactionHandle>& joined, const Retention& kept,
                  const Result<v1::ExecuteResponse>& result);
   std::unique_ptr<Transaction> RemoveJoined(TransactionHandle handle);
   void EndJoinedOutOfTime();
@@ -221,7 +217,6 @@ class Engine {
   const EngineOptions options_;
   const NamedLimits limits_;
   const Term term_;
-  absl::Time latest_wall_;  // see LogTimes
   Protocol protocol_;
   TransactionTable transactions_;
   RequestTable requests_;

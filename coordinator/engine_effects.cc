@@ -108,7 +108,7 @@ void Engine::CarryOut(LogDecision& effect) {
   decision.kept = std::move(effect.kept);
   decision.decide_time = effect.decide_time;
   decision.latest_clock = effect.latest_clock;
-  decision.times = TimesNow();
+  decision.log_time = LogNow();
   decision.transactions.reserve(effect.committed.size());
   for (const TransactionHandle handle : effect.committed) {
     Transaction& transaction = transactions_.at(handle);

@@ -15,24 +15,14 @@ constexpr uint64_t kMostJoinedAnswerBytes = uint64_t{64} << 20;
 
 }  // namespace
 
-absl::Time Engine::KeepUntil(const RequestTry& request) const {
-  return LogNow() +
-         (request.expires == absl::InfiniteFuture()
-              ? kAnswerLifetime
-              : std::max(kAnswerLifetime, request.expires - latest_wall_ + kExpirySlack));
-}
-
 void Engine::Admit(TransactionHandle handle) {
   const RequestTry& request = *transactions_.at(handle).request;
-  if (request.expires <= latest_wall_) {
-    return Refuse(transactions_.Remove(handle), RequestExpired(request.id));
-  }
-  const RequestTable::Admission admission = requests_.Admit(request, handle);
+  const RequestTable::Admission admission = requests_.Admit(request, handle, RequestNow());
   switch (admission.verdict) {
     case RequestTable::Verdict::kRun:
       return SubmitIfThereIsRoom(handle);
     case RequestTable::Verdict::kLookUp:
-      return outside_.decisions->FindAnswer(handle, request, admission.rounds, TimesNow());
+      return outside_.decisions->FindAnswer(handle, request, admission.rounds);
     case RequestTable::Verdict::kJoin:
       return Join(handle);
     case RequestTable::Verdict::kReused:
@@ -41,6 +31,8 @@ void Engine::Admit(TransactionHandle handle) {
       return Refuse(transactions_.Remove(handle), AttemptOutdated(request, admission.seen_attempt));
     case RequestTable::Verdict::kNoRoom:
       return Refuse(transactions_.Remove(handle), TooManyAttempts(requests_.attempts()));
+    case RequestTable::Verdict::kExpired:
+      return Refuse(transactions_.Remove(handle), RequestExpired(request.id));
   }
   LOCKSTEP_CHECK(false, "a verdict that there is not");
 }
@@ -59,7 +51,8 @@ void Engine::TakeAnswer(AnswerLookedUp& looked_up) {
   if (!looked_up.answer) return RunAfterLookUp(handle);
   const StoredAnswer& stored = *looked_up.answer;
   std::unique_ptr<Transaction> transaction = transactions_.Remove(handle);
-  transaction->answer_kept_until = std::max(stored.keep_until, transaction->request->keep_until);
+  transaction->answer_retention = stored.retention;
+  transaction->answer_retention.Extend(transaction->request->retention);
   if (stored.body != transaction->request->body) {
     Error error = RequestIdReused(stored.request_id);
     return End(std::move(transaction), std::move(error), stored.round);
@@ -73,8 +66,7 @@ void Engine::TakeAnswer(AnswerLookedUp& looked_up) {
 // The log has no answer of this id.
 void Engine::RunAfterLookUp(TransactionHandle handle) {
   const Transaction& transaction = transactions_.at(handle);
-  if (transaction.request->expires <= latest_wall_) {
-    // Its answer may have been there, and gone while this try was on its way.
+  if (requests_.IsExpired(*transaction.request, RequestNow())) {
     Error error = RequestExpired(transaction.request->id);
     return End(transactions_.Remove(handle), std::move(error), RoundId());
   }
@@ -91,7 +83,7 @@ std::unique_ptr<Transaction> Engine::RemoveJoined(TransactionHandle handle) {
   return transactions_.Remove(handle);
 }
 
-void Engine::EndJoined(const std::vector<TransactionHandle>& joined, absl::Time kept_until,
+void Engine::EndJoined(const std::vector<TransactionHandle>& joined, const Retention& kept,
                        const Result<v1::ExecuteResponse>& result) {
   if (joined.empty()) return;
   auto same = std::make_shared<Result<v1::ExecuteResponse>>(result);
@@ -102,7 +94,7 @@ void Engine::EndJoined(const std::vector<TransactionHandle>& joined, absl::Time 
   }
   uint64_t given = 0;
   for (const TransactionHandle handle : joined) {
-    if (same->ok() && transactions_.at(handle).request->keep_until > kept_until) {
+    if (same->ok() && !kept.Covers(transactions_.at(handle).request->retention)) {
       // It wants the answer kept for longer than the log was told: to be told, and durably.
       joined_.erase({transactions_.at(handle).deadline, handle});
       Admit(handle);
@@ -136,10 +128,8 @@ void Engine::KeepAnswer(Transaction* transaction, RoundId round, Decision* decis
   answer.request_id = transaction->request->id;
   answer.key = transaction->request->key;
   answer.body = transaction->request->body;
-  // From the decision on: it may have waited for long.
-  answer.keep_until =
-      std::max(requests_.KeepUntilOf(answer.request_id), LogNow() + kAnswerLifetime);
-  transaction->answer_kept_until = answer.keep_until;
+  answer.retention = requests_.RetentionOfAnswer(answer.request_id, RequestNow());
+  transaction->answer_retention = answer.retention;
   answer.round = round;
   answer.answer = transaction->response.SerializeAsString();
   decision->answers.push_back(std::move(answer));

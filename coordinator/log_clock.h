@@ -10,7 +10,8 @@ namespace lockstep::coordinator {
 // coordinator runs, from 0 (1970) when the log is made, and a run goes on where the log says that
 // the one before had come: so whoever sets a machine's clock makes nothing older than it is, not
 // even between two runs. What is kept is kept for longer by the time that no coordinator ran, and,
-// after one that was killed, by about a minute.
+// after one that was killed, by what it had not recorded: about a minute, or as long as its disk
+// was nearly full.
 //
 // Does not change; every thread may use it.
 class LogClock {

@@ -13,11 +13,12 @@ namespace {
 // finds the rounds of a transaction: a row per round and bucket of neighbouring transactions,
 // because a row per transaction would double what a round writes. All times are nanoseconds.
 // decision.log_time and head.log_time are by LogClock; when it was for people is in the body.
+// forgotten_expiry: the latest expire_time among the answers that were dropped.
 constexpr char kHeadSchema[] = R"(
 CREATE TABLE head(
   id INTEGER PRIMARY KEY CHECK(id = 1), format INTEGER NOT NULL, log_id TEXT NOT NULL,
   cluster_id TEXT NOT NULL, term INTEGER NOT NULL, clock_floor INTEGER NOT NULL,
-  log_time INTEGER NOT NULL, latest_wall INTEGER NOT NULL,
+  log_time INTEGER NOT NULL, forgotten_expiry INTEGER NOT NULL,
   lowest_open INTEGER NOT NULL, horizon INTEGER NOT NULL,
   superseded_time INTEGER, superseded_reason TEXT);
 CREATE TABLE run(term INTEGER PRIMARY KEY, boot_id INTEGER NOT NULL);
@@ -98,7 +99,7 @@ absl::StatusOr<LogHead> ReadOrMakeHead(sqlite::Connection* connection,
   if (!status.ok()) return status;
   absl::StatusOr<sqlite::Statement> row = connection->Prepare(
       "SELECT log_id, cluster_id, clock_floor, horizon, lowest_open, superseded_time, "
-      "superseded_reason, log_time, latest_wall FROM head");
+      "superseded_reason, log_time, forgotten_expiry FROM head");
   if (!row.ok()) return row.status();
   LogHead head;
   status = ForEachRow(*row, [&] {
@@ -106,7 +107,8 @@ absl::StatusOr<LogHead> ReadOrMakeHead(sqlite::Connection* connection,
     head.clock_floor = absl::FromUnixNanos(row->ColumnInt(2));
     head.horizon = IdOf(row->ColumnInt(3));
     head.lowest_open = Round(*row, 4);
-    head.times = {absl::FromUnixNanos(row->ColumnInt(7)), absl::FromUnixNanos(row->ColumnInt(8))};
+    head.log_time = absl::FromUnixNanos(row->ColumnInt(7));
+    head.forgotten_expiry = absl::FromUnixNanos(row->ColumnInt(8));
     return CheckUsable(*row, cluster_id);
   });
   if (!status.ok()) return status;

@@ -11,18 +11,18 @@
 #include "absl/time/time.h"
 #include "common/round_id.h"
 #include "common/sqlite/connection.h"
-#include "coordinator/log_times.h"
 #include "coordinator/transaction_id.h"
 
 namespace lockstep::coordinator {
 
 // The newest format that this code reads and writes.
-inline constexpr int kLogFormat = 3;
+inline constexpr int kLogFormat = 4;
 
 struct LogHead {
   std::string log_id;
   absl::Time clock_floor;
-  LogTimes times;
+  absl::Time log_time;
+  absl::Time forgotten_expiry;
   RoundId lowest_open;
   TransactionId horizon;
 };

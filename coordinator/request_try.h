@@ -12,14 +12,6 @@
 
 namespace lockstep::coordinator {
 
-// How long an answer is kept from the decision on, and an attempt from its arrival: the hour that
-// is promised, and what a clock may be off.
-inline constexpr absl::Duration kAnswerLifetime = absl::Minutes(65);
-
-// What an answer outlives its expire_time by: what a try may wait between the look at the clock and
-// the look into the log.
-inline constexpr absl::Duration kExpirySlack = absl::Minutes(5);
-
 // Nothing without a request_id. Refuses an expire_time that has passed at `now`, by the wall clock
 // (REQUEST_EXPIRED), or is more than 24 hours ahead (LIMIT_EXCEEDED). `request` has passed
 // ValidateRequest. `log_id`: of the log that has the answers. How long it is kept is left open.

@@ -62,7 +62,7 @@ Settings::Settings()
       queue_transactions(static_cast<int>(QueueCaps().transactions)),
       queue_bytes(static_cast<int64_t>(QueueCaps().bytes)),
       kept_answer_bytes(static_cast<int64_t>(DecisionLogThreadOptions().most_answer_bytes)),
-      remembered_attempts(static_cast<int>(RequestTableLimits().attempts)),
+      remembered_attempts(static_cast<int>(RequestTableOptions().attempts)),
       round_transactions(static_cast<int>(RoundCaps().transactions)),
       round_bytes(static_cast<int64_t>(RoundCaps().bytes)),
       round_execution_time(RoundCaps().execution_time),

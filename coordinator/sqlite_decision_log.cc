@@ -25,7 +25,6 @@ constexpr uint64_t kCheckpointBytes = SqliteDecisionLog::kUsualWalBytes - (1 << 
 constexpr uint64_t kIdleCheckpointBytes = 1 << 20;
 // About how far the log's time falls back when a coordinator is killed: a sync each is little.
 constexpr absl::Duration kTimeInterval = absl::Minutes(1);
-constexpr absl::Duration kNoticedLeap = absl::Seconds(1);  // of a wall clock; less is its drift
 constexpr uint64_t kPageBytes = sqlite::ChecksumVfs::kPageSize;
 
 }  // namespace
@@ -39,6 +38,7 @@ struct SqliteDecisionLog::Statements {
   sqlite::Statement forget;
   sqlite::Statement durable_round;
   sqlite::Statement times;
+  sqlite::Statement forgotten_expiry;
   sqlite::Statement lowest_open;
   sqlite::Statement horizon;
   sqlite::Statement oldest;
@@ -76,8 +76,9 @@ absl::Status SqliteDecisionLog::ReadHead(const std::string& cluster_id) {
   if (!head.ok()) return head.status();
   log_id_ = std::move(head->log_id);
   clock_floor_ = head->clock_floor;
-  times_ = KnownTimes(head->times);
-  recorded_ = head->times.log;
+  log_time_ = head->log_time;
+  recorded_log_time_ = head->log_time;
+  forgotten_expiry_ = head->forgotten_expiry;
   lowest_open_ = head->lowest_open;
   horizon_ = head->horizon;
   if (absl::Status made = AnswerTable::Create(connection_); !made.ok()) return made;
@@ -96,7 +97,8 @@ absl::Status SqliteDecisionLog::Prepare() {
       {&statements_->insert_outcome, "INSERT INTO outcome VALUES(?, ?)"},
       {&statements_->forget, "UPDATE decision SET open = 0 WHERE round = ?"},
       {&statements_->durable_round, "UPDATE member SET durable_round = ? WHERE place = ?"},
-      {&statements_->times, "UPDATE head SET clock_floor = ?, log_time = ?, latest_wall = ?"},
+      {&statements_->times, "UPDATE head SET clock_floor = ?, log_time = ?"},
+      {&statements_->forgotten_expiry, "UPDATE head SET forgotten_expiry = ?"},
       {&statements_->lowest_open, "UPDATE head SET lowest_open = ?"},
       {&statements_->horizon, "UPDATE head SET horizon = ?"},
       {&statements_->oldest,
@@ -179,11 +181,9 @@ absl::StatusOr<RecoveredState> SqliteDecisionLog::Recover() {
     if (!decision.ok()) return decision.status();
     absl::StatusOr<absl::Time> latest_clock = DecodeLatestClock(open.round, open.body);
     if (!latest_clock.ok()) return latest_clock.status();
-    absl::StatusOr<absl::Time> latest_wall = DecodeLatestWall(open.round, open.body);
-    if (!latest_wall.ok()) return latest_wall.status();
     // Forgetting a decision stores these with it, so those that are open have the rest.
     clock_floor_ = std::max(clock_floor_, *latest_clock);
-    times_.See({open.log_time, *latest_wall});
+    log_time_ = std::max(log_time_, open.log_time);
     state.open.push_back(*std::move(decision));
     open_.insert(open.round);
     return absl::OkStatus();
@@ -192,14 +192,14 @@ absl::StatusOr<RecoveredState> SqliteDecisionLog::Recover() {
   absl::StatusOr<std::vector<RecordedMember>> members = ReadMembers(connection_);
   if (!members.ok()) return members.status();
   for (const RecordedMember& member : *members) state.durable_rounds.push_back(member.durable);
-  absl::StatusOr<RequestIndex> requests = answers_->ReadAll();
-  if (!requests.ok()) return requests.status();
-  state.requests = *std::move(requests);
+  absl::StatusOr<RequestIndex> committed = answers_->ReadAll();
+  if (!committed.ok()) return committed.status();
+  state.requests = {*std::move(committed), forgotten_expiry_};
   absl::StatusOr<std::vector<uint64_t>> boot_ids = ReadBootIds(connection_);
   if (!boot_ids.ok()) return boot_ids.status();
   state.boot_ids = *std::move(boot_ids);
   state.clock_floor = clock_floor_;
-  state.times = times_.get();
+  state.log_time = log_time_;
   status = file_->CheckpointOnClose();
   if (!status.ok()) return status;
   return state;
@@ -224,10 +224,10 @@ absl::Status SqliteDecisionLog::InsertDecision(const Decision& decision) {
   bytes_since_checkpoint_ += body.size() + 2 * kPageBytes;
   open_.insert(decision.round);
   clock_floor_ = std::max(clock_floor_, decision.latest_clock);
-  times_.See(decision.times);
+  log_time_ = std::max(log_time_, decision.log_time);
   const int64_t checksum = ChecksumOf(decision.round, body);
   absl::Status status = RunWith(statements_->insert_decision, decision.round.value(),
-                                absl::ToUnixNanos(decision.times.log), checksum, Blob{body});
+                                absl::ToUnixNanos(decision.log_time), checksum, Blob{body});
   std::vector<TransactionId> ids;
   for (const DecidedTransaction& transaction : decision.transactions) {
     ids.push_back({decision.round.term(), transaction.sequence});
@@ -286,19 +286,10 @@ absl::StatusOr<LoggedOutcome> SqliteDecisionLog::FindOutcome(TransactionId id) {
 }
 
 absl::StatusOr<std::optional<StoredAnswer>> SqliteDecisionLog::FindAnswer(
-    const std::string& request_id, const Rounds& rounds, absl::Time keep_until,
-    const LogTimes& now) {
+    const std::string& request_id, const Rounds& rounds, const Retention& retention) {
   absl::StatusOr<std::optional<StoredAnswer>> found = answers_->Find(request_id, rounds);
-  if (!found.ok() || !*found) return found;
-  const bool longer = (*found)->keep_until < keep_until;
-  // That it is kept for long enough was judged by this clock.
-  const bool leapt = times_.See(now) > kNoticedLeap;
-  if (!longer && !leapt) return found;
-  absl::Status status = Commit([&] {
-    absl::Status kept =
-        longer ? answers_->KeepUntil((*found)->round, keep_until) : absl::OkStatus();
-    return kept.ok() ? StoreTimes() : kept;
-  });
+  if (!found.ok() || !*found || (*found)->retention.Covers(retention)) return found;
+  const absl::Status status = Commit([&] { return answers_->Extend((*found)->round, retention); });
   if (!status.ok()) return status;
   return found;
 }
@@ -306,33 +297,29 @@ absl::StatusOr<std::optional<StoredAnswer>> SqliteDecisionLog::FindAnswer(
 absl::StatusOr<std::vector<ForgottenAnswers>> SqliteDecisionLog::PruneAnswers(absl::Time now) {
   absl::StatusOr<std::vector<ForgottenAnswers>> expired = answers_->Expired(now, kPrunedPerCall);
   if (!expired.ok() || expired->empty()) return expired;
-  times_.See(now);
   const absl::Status status = Commit([&] {
-    absl::Status dropped;
-    for (size_t i = 0; i < expired->size() && dropped.ok(); ++i) {
+    for (const ForgottenAnswers& of_a_round : *expired) {
       bytes_since_checkpoint_ += kPageBytes;
-      dropped = answers_->Drop((*expired)[i].round);
+      forgotten_expiry_ = std::max(forgotten_expiry_, of_a_round.expires);
+      if (absl::Status dropped = answers_->Drop(of_a_round.round); !dropped.ok()) return dropped;
     }
-    // A run after this one must know that they have expired.
-    return dropped.ok() ? StoreTimes() : dropped;
+    return RunWith(statements_->forgotten_expiry, absl::ToUnixNanos(forgotten_expiry_));
   });
   if (!status.ok()) return status;
   return expired;
 }
 
-absl::Status SqliteDecisionLog::KeepTime(absl::Time now, bool at_once) {
-  times_.See(now);
-  const absl::Duration behind = times_.get().log - recorded_;
+absl::Status SqliteDecisionLog::RecordTime(absl::Time now, bool at_once) {
+  log_time_ = std::max(log_time_, now);
+  const absl::Duration behind = log_time_ - recorded_log_time_;
   if (behind < (at_once ? absl::Nanoseconds(1) : kTimeInterval)) return absl::OkStatus();
   return Commit([&] { return StoreTimes(); });
 }
 
 absl::Status SqliteDecisionLog::StoreTimes() {
-  const LogTimes& times = times_.get();
-  recorded_ = times.log;
+  recorded_log_time_ = log_time_;
   bytes_since_checkpoint_ += kPageBytes;
-  return RunWith(statements_->times, absl::ToUnixNanos(clock_floor_), absl::ToUnixNanos(times.log),
-                 absl::ToUnixNanos(times.latest_wall));
+  return RunWith(statements_->times, absl::ToUnixNanos(clock_floor_), absl::ToUnixNanos(log_time_));
 }
 
 absl::StatusOr<int> SqliteDecisionLog::Prune(absl::Time keep_since) {

@@ -53,12 +53,11 @@ class SqliteDecisionLog final : public DecisionLog {
   absl::StatusOr<LoggedOutcome> FindOutcome(TransactionId id) override;
   absl::StatusOr<std::optional<StoredAnswer>> FindAnswer(const std::string& request_id,
                                                          const Rounds& rounds,
-                                                         absl::Time keep_until,
-                                                         const LogTimes& now) override;
+                                                         const Retention& retention) override;
   absl::StatusOr<std::vector<ForgottenAnswers>> PruneAnswers(absl::Time now) override;
   uint64_t answer_bytes() const override { return answers_->bytes(); }
   absl::StatusOr<int> Prune(absl::Time keep_since) override;
-  absl::Status KeepTime(absl::Time now, bool at_once) override;
+  absl::Status RecordTime(absl::Time now, bool at_once) override;
   absl::Status Tidy(bool idle) override;
   bool SpaceIsShort() override { return reserve_.IsShort(); }
 
@@ -94,11 +93,12 @@ class SqliteDecisionLog final : public DecisionLog {
   std::string log_id_;
   MemberNames names_;
   absl::Time clock_floor_ = absl::UnixEpoch();
-  KnownTimes times_;
-  absl::Time recorded_ = absl::UnixEpoch();  // of times_, the log's, as it is stored
-  std::set<RoundId> open_;                   // decisions not forgotten
-  RoundId lowest_open_;                      // as it is stored; not above any of open_
-  TransactionId horizon_;                    // no record was dropped of a transaction above it
+  absl::Time log_time_;           // the latest that is known
+  absl::Time recorded_log_time_;  // of that, as it is in the head
+  absl::Time forgotten_expiry_;
+  std::set<RoundId> open_;  // decisions not forgotten
+  RoundId lowest_open_;     // as it is stored; not above any of open_
+  TransactionId horizon_;   // no record was dropped of a transaction above it
   uint64_t bytes_since_checkpoint_ = 0;
 };
 

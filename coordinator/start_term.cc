@@ -43,11 +43,11 @@ absl::StatusOr<TermStart> StartTerm(DecisionLog* log, uint64_t random_seed) {
       {{"term", *term},
        {"log_id", log->log_id()},
        {"open_decisions", recovered->open.size()},
-       {"request_ids", recovered->requests.size()}});
+       {"request_ids", recovered->requests.index.size()}});
   TermStart start;
   start.boot_ids = std::move(recovered->boot_ids);
   start.requests = std::move(recovered->requests);
-  start.times = recovered->times;
+  start.log_time = recovered->log_time;
   if (start.boot_ids.size() != *term) {
     return absl::DataLossError("the decision log lacks a term's run");
   }

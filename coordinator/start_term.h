@@ -15,8 +15,8 @@ struct TermStart {
   StartState state;
   // Of the runs that had the terms 1, 2 and so on; this run's is the last (R22).
   std::vector<uint64_t> boot_ids;
-  RequestIndex requests;
-  LogTimes times;
+  CommittedRequests requests;
+  absl::Time log_time;  // LogClock goes on from here
 };
 
 // Draws a new term, and reads the log to its end. The log has its members set.

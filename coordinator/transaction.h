@@ -53,8 +53,8 @@ struct Transaction {
   absl::Duration sent = absl::ZeroDuration();
   absl::Duration decided = absl::ZeroDuration();  // all votes were there
   std::vector<NoVote> no_votes;
-  // Once its answer is with the decision log, or was found there.
-  absl::Time answer_kept_until = absl::InfiniteFuture();
+  // Of its answer, once that is with the decision log, or was found there.
+  Retention answer_retention = {absl::InfiniteFuture(), absl::InfiniteFuture()};
   uint64_t result_bytes = 0;  // of the results in `response`
   // Filled as the votes come; its results have their places and names from the start.
   v1::ExecuteResponse response;

@@ -46,11 +46,31 @@ Rounds RequestIndex::Find(RequestKey key) const {
   return rounds;
 }
 
-RequestTable::RequestTable(RequestIndex committed, RequestTableLimits limits)
-    : limits_(limits), committed_(std::move(committed)) {}
+void Retention::Extend(const Retention& other) {
+  keep_until = std::max(keep_until, other.keep_until);
+  expires = std::max(expires, other.expires);
+}
 
-RequestTable::Admission RequestTable::Admit(const RequestTry& its, TransactionHandle handle) {
+RequestTable::RequestTable(CommittedRequests committed, const RequestTableOptions& options)
+    : options_(options),
+      committed_(std::move(committed.index)),
+      forgotten_expiry_(committed.forgotten_expiry) {}
+
+Retention RequestTable::RetentionOf(const RequestTry& its, const RequestTime& now) const {
+  if (its.expires == absl::InfiniteFuture()) return {.keep_until = now.log + options_.lifetime};
+  const absl::Duration left = its.expires - now.wall + options_.expiry_slack;
+  return {.keep_until = now.log + std::max(options_.lifetime, left), .expires = its.expires};
+}
+
+RequestTable::Admission RequestTable::Admit(const RequestTry& its, TransactionHandle handle,
+                                            const RequestTime& now) {
   Admission admission;
+  admission.rounds = committed_.Find(its.key);
+  const bool may_be_known = !admission.rounds.empty() || in_flight_.contains(its.id);
+  if (may_be_known ? its.expires <= now.wall : IsExpired(its, now)) {
+    admission.verdict = Verdict::kExpired;
+    return admission;
+  }
   admission.seen_attempt = SeenAttemptOf(its.id);
   if (its.attempt < admission.seen_attempt) {
     admission.verdict = Verdict::kOutdated;
@@ -64,17 +84,24 @@ RequestTable::Admission RequestTable::Admit(const RequestTry& its, TransactionHa
   if (is_first) {
     running->second.body = its.body;
     running->second.first = handle;
-    running->second.keep_until = its.keep_until;
-    admission.rounds = committed_.Find(its.key);
+    running->second.retention = its.retention;
+    // Its answer stands for those earlier attempts too.
+    running->second.retention.Extend({.expires = SeenExpiryOf(its.id)});
     admission.verdict = admission.rounds.empty() ? Verdict::kRun : Verdict::kLookUp;
   } else if (running->second.body == its.body) {
     running->second.joined.push_back(handle);
-    running->second.keep_until = std::max(running->second.keep_until, its.keep_until);
+    running->second.retention.Extend(its.retention);
     admission.verdict = Verdict::kJoin;
   } else {
     admission.verdict = Verdict::kReused;
   }
   return admission;
+}
+
+Retention RequestTable::RetentionOfAnswer(const std::string& id, const RequestTime& now) const {
+  Retention retention = in_flight_.at(id).retention;
+  retention.Extend({.keep_until = now.log + options_.lifetime});
+  return retention;
 }
 
 void RequestTable::Leave(const std::string& id, TransactionHandle handle) {
@@ -110,14 +137,17 @@ RequestTable::Standing RequestTable::Ask(const RequestTry& its, bool* has_room) 
   return standing;
 }
 
-void RequestTable::Forget(RoundId round, const std::vector<RequestKey>& keys) {
+void RequestTable::Forget(RoundId round, const std::vector<RequestKey>& keys, absl::Time expires) {
   for (const RequestKey key : keys) committed_.Remove(key, round);
+  forgotten_expiry_ = std::max(forgotten_expiry_, expires);
 }
 
-void RequestTable::Expire(absl::Time now) {
+void RequestTable::Expire(const RequestTime& now) {
   for (int i = 0; i < kForgottenAtOnce && !attempts_by_time_.empty(); ++i) {
-    if (attempts_by_time_.begin()->first > now) return;
-    ForgetAttempt(std::string(attempts_by_time_.begin()->second));
+    if (attempts_by_time_.begin()->first > now.log) return;
+    const std::string id = attempts_by_time_.begin()->second;
+    forgotten_expiry_ = std::max(forgotten_expiry_, attempts_.at(id).expires);
+    ForgetAttempt(id);
   }
 }
 
@@ -126,19 +156,25 @@ uint32_t RequestTable::SeenAttemptOf(const std::string& id) const {
   return seen == attempts_.end() ? 0 : seen->second.attempt;
 }
 
+absl::Time RequestTable::SeenExpiryOf(const std::string& id) const {
+  const auto seen = attempts_.find(id);
+  return seen == attempts_.end() ? absl::UnixEpoch() : seen->second.expires;
+}
+
 bool RequestTable::Remember(const RequestTry& its) {
   if (its.attempt == 0) return true;
   SeenAttempt remembered;
   remembered.attempt = its.attempt;
-  absl::Time until = its.keep_until;
+  Retention retention = its.retention;
   if (const auto seen = attempts_.find(its.id); seen != attempts_.end()) {
-    until = std::max(until, seen->second.place->first);
+    retention.Extend({.keep_until = seen->second.place->first, .expires = SeenExpiryOf(its.id)});
     remembered.aborted = seen->second.aborted;
     ForgetAttempt(its.id);
-  } else if (attempts_.size() >= limits_.attempts) {
+  } else if (attempts_.size() >= options_.attempts) {
     return false;
   }
-  remembered.place = attempts_by_time_.emplace(until, its.id);
+  remembered.expires = retention.expires;
+  remembered.place = attempts_by_time_.emplace(retention.keep_until, its.id);
   attempts_.emplace(its.id, remembered);
   return true;
 }

@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_COORDINATOR_PROTOCOL_REQUEST_TABLE_H_
 #define LOCKSTEP_COORDINATOR_PROTOCOL_REQUEST_TABLE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -26,6 +27,26 @@ struct BodyHash {
 using RequestKey = uint64_t;
 using Rounds = absl::InlinedVector<RoundId, 1>;
 
+// An instant by both clocks that tell how long a request_id lasts. What is kept grows old by
+// LogClock, which nobody can set; an expire_time is held against the wall clock that it was drawn
+// by.
+struct RequestTime {
+  absl::Time log;
+  absl::Time wall;
+};
+
+// How long what is known of a request_id is kept, and what is left of it then: tries that expire by
+// `expires` are not taken any more, whatever a wall clock says by then.
+struct Retention {
+  absl::Time keep_until = absl::UnixEpoch();  // at least; by LogClock
+  absl::Time expires = absl::UnixEpoch();     // the latest expire_time of its tries, if any has one
+
+  bool Covers(const Retention& other) const {
+    return keep_until >= other.keep_until && expires >= other.expires;
+  }
+  void Extend(const Retention& other);
+};
+
 // One try of a request_id.
 struct RequestTry {
   std::string id;
@@ -34,9 +55,7 @@ struct RequestTry {
   uint32_t attempt = 0;  // unset counts as the lowest
   // Not taken from then on.
   absl::Time expires = absl::InfiniteFuture();
-  // How long what is known of it, and an answer, are kept at least; by the clock that Expire is
-  // told.
-  absl::Time keep_until;
+  Retention retention;  // what it asks for
 };
 
 // Where the answers of committed request_ids are: the decided rounds that have one of a key. About
@@ -54,15 +73,37 @@ class RequestIndex {
   std::multimap<RequestKey, RoundId> shared_;  // further rounds of a key in rounds_
 };
 
-struct RequestTableLimits {
+// What a new term knows of request_ids.
+struct CommittedRequests {
+  RequestIndex index;
+  // The latest expire_time among answers that are gone.
+  absl::Time forgotten_expiry = absl::UnixEpoch();
+};
+
+// How long an answer is kept from the decision on, and an attempt from its arrival: the hour that
+// is promised, and what a transaction that still waits may take of it.
+inline constexpr absl::Duration kAnswerLifetime = absl::Minutes(65);
+
+// What they outlive an expire_time by, so that a wall clock that is a little slow tells its end
+// before they are gone.
+inline constexpr absl::Duration kExpirySlack = absl::Minutes(5);
+
+struct RequestTableOptions {
   // Tries that ended without a commit and gave an attempt: each is remembered, in about 250 bytes,
   // because a lower attempt must be refused.
   size_t attempts = 1'000'000;
+  absl::Duration lifetime = kAnswerLifetime;
+  absl::Duration expiry_slack = kExpirySlack;
 };
 
 // Decides what becomes of each try: it runs, joins one in flight, is looked up, or is refused.
-// Everything but the index of committed ids is forgotten when the process ends: an attempt that a
-// client gave up dies with the process that it was sent to (R19). One thread uses it.
+// Everything but the committed ids is forgotten when the process ends: an attempt that a client
+// gave up dies with the process that it was sent to (R19).
+//
+// What is forgotten before the expire_time that came with it, since a wall clock was ahead when it
+// came, leaves that expire_time behind, and no try that expires by then is taken (R18, R19).
+//
+// One thread uses it.
 class RequestTable {
  public:
   enum class Verdict {
@@ -72,6 +113,7 @@ class RequestTable {
     kReused,    // that one has another body
     kOutdated,  // `seen_attempt` was seen before
     kNoRoom,    // too many attempts are remembered
+    kExpired,   // its expire_time has passed, or nothing is known any more of such a one
   };
   struct Admission {
     Verdict verdict = Verdict::kRun;
@@ -85,14 +127,22 @@ class RequestTable {
     Rounds rounds;         // one of them may have its answer
   };
 
-  explicit RequestTable(RequestIndex committed, RequestTableLimits limits = {});
+  explicit RequestTable(CommittedRequests committed, const RequestTableOptions& options = {});
 
+  // What a try asks for that comes `now`.
+  Retention RetentionOf(const RequestTry& its, const RequestTime& now) const;
   // `handle` is that of the try, for End to return if it joins.
-  Admission Admit(const RequestTry& its, TransactionHandle handle);
+  Admission Admit(const RequestTry& its, TransactionHandle handle, const RequestTime& now);
+  // One that was looked up and not found is not to run if this is true: its answer may have been
+  // there, and gone meanwhile.
+  bool IsExpired(const RequestTry& its, const RequestTime& now) const {
+    return its.expires <= std::max(now.wall, forgotten_expiry_);
+  }
   // Requires a try in flight: the one that runs, or is looked up.
   TransactionHandle FirstOf(const std::string& id) const { return in_flight_.at(id).first; }
-  // The latest keep_until of the try in flight and of those that joined it so far.
-  absl::Time KeepUntilOf(const std::string& id) const { return in_flight_.at(id).keep_until; }
+  // What the answer of the try in flight is to be kept for that is decided `now`: all that it, and
+  // those that joined it so far, ask for. From the decision on; it may have waited for long.
+  Retention RetentionOfAnswer(const std::string& id, const RequestTime& now) const;
   // One that joined does not wait any more. Nothing happens if it does not.
   void Leave(const std::string& id, TransactionHandle handle);
   // The try in flight has ended; `round` is the one that committed it, none if it did not. Returns
@@ -102,12 +152,11 @@ class RequestTable {
   // How it stands with an id. With an attempt above 0, lower ones are refused from now on (as if
   // that attempt had come); false by *has_room if that cannot be remembered.
   Standing Ask(const RequestTry& its, bool* has_room);
-  // The answers that a round has of these keys are gone.
-  void Forget(RoundId round, const std::vector<RequestKey>& keys);
+  // The answers that a round has of these keys are gone; `expires` was the latest of their tries.
+  void Forget(RoundId round, const std::vector<RequestKey>& keys, absl::Time expires);
   // Time passes: attempts whose time is over are forgotten, a bounded number a call.
-  void Expire(absl::Time now);
+  void Expire(const RequestTime& now);
 
-  size_t committed() const { return committed_.size(); }
   size_t in_flight() const { return in_flight_.size(); }
   size_t attempts() const { return attempts_.size(); }
 
@@ -115,22 +164,25 @@ class RequestTable {
   struct InFlight {
     BodyHash body;
     TransactionHandle first = 0;
-    absl::Time keep_until;
+    Retention retention;
     std::vector<TransactionHandle> joined;
   };
   using ByTime = std::multimap<absl::Time, std::string>;
   struct SeenAttempt {
     uint32_t attempt = 0;
     bool aborted = false;  // a try of it ended here without a commit
+    absl::Time expires;    // as Retention::expires
     ByTime::iterator place;
   };
 
   uint32_t SeenAttemptOf(const std::string& id) const;
+  absl::Time SeenExpiryOf(const std::string& id) const;
   bool Remember(const RequestTry& its);
   void ForgetAttempt(const std::string& id);
 
-  const RequestTableLimits limits_;
+  const RequestTableOptions options_;
   RequestIndex committed_;
+  absl::Time forgotten_expiry_;
   absl::flat_hash_map<std::string, InFlight> in_flight_;
   absl::flat_hash_map<std::string, SeenAttempt> attempts_;
   ByTime attempts_by_time_;

@@ -123,7 +123,7 @@ class DecisionLogDamageTest : public SqliteDecisionLogTest {
     decision.answers.push_back({.request_id = id,
                                 .key = RequestKeyOf(log->log_id(), id),
                                 .body = {1, 2},
-                                .keep_until = kNow + absl::Hours(1),
+                                .retention = {kNow + absl::Hours(1), kNow + absl::Hours(1)},
                                 .round = {},
                                 .answer = "answer of " + id});
     return decision;
@@ -139,7 +139,7 @@ class DecisionLogDamageTest : public SqliteDecisionLogTest {
     if (!outcome.ok()) return outcome.status();
     absl::StrAppend(all, " outcome ", static_cast<int>(outcome->kind), " ",
                     outcome->databases.size(), " ", absl::FormatTime(outcome->decide_time));
-    const auto answer = log->FindAnswer(RequestIdOf(round), {round}, absl::UnixEpoch(), {});
+    const auto answer = log->FindAnswer(RequestIdOf(round), {round}, Retention());
     if (!answer.ok()) return answer.status();
     absl::StrAppend(all, " answer ", *answer ? (*answer)->answer : "none");
     return absl::OkStatus();

@@ -29,7 +29,7 @@ inline Decision DecisionOf(RoundId round, std::vector<uint64_t> sequences, absl:
   for (const uint64_t sequence : sequences) decision.transactions.push_back({sequence, {0, 1}});
   decision.decide_time = time;
   decision.latest_clock = time;
-  decision.times = {time, time};
+  decision.log_time = time;
   return decision;
 }
 

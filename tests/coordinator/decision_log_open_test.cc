@@ -102,11 +102,11 @@ TEST_F(SqliteDecisionLogTest, AnotherClustersLogIsRefusedWithBothNames) {
 
 TEST_F(SqliteDecisionLogTest, ANewerFormatIsRefusedWithBothNumbers) {
   Open();
-  Tamper("UPDATE head SET format = 4; ALTER TABLE head RENAME horizon TO h");
+  Tamper("UPDATE head SET format = 5; ALTER TABLE head RENAME horizon TO h");
   const absl::Status status = SqliteDecisionLog::Open(Options()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
-              HasSubstr("has format 4, and this program knows format 3"));
+              HasSubstr("has format 5, and this program knows format 4"));
 }
 
 TEST_F(SqliteDecisionLogTest, DirectoriesThatAreMadeForItAreDurable) {

@@ -146,17 +146,17 @@ TEST_F(DecisionLogThreadTest,
   const absl::Time log_now = kLogStart + absl::Minutes(10);
   EXPECT_EQ(journal_.answers_dropped_at(), log_now);
   EXPECT_EQ(journal_.kept_since(), log_now - DecisionLogThreadOptions().outcome_lifetime);
-  EXPECT_EQ(journal_.kept(/*at_once=*/false), log_now);
-  EXPECT_EQ(journal_.kept(/*at_once=*/true), log_now) << "at the stop";
+  EXPECT_EQ(journal_.recorded(/*at_once=*/false), log_now);
+  EXPECT_EQ(journal_.recorded(/*at_once=*/true), log_now) << "at the stop";
 }
 
-TEST_F(DecisionLogThreadTest, R18_TheTimesAtWhichAnAnswerIsAskedForComeToTheLog) {
+TEST_F(DecisionLogThreadTest, R18_HowLongAnAnswerIsToBeKeptThatIsAskedForComesToTheLog) {
   auto thread = Make();
-  const LogTimes now = {kLogStart + absl::Minutes(1), kLogStart + absl::Hours(9)};
-  thread->FindAnswer("a", {}, kLogStart, now, [](const auto&) {});
+  const Retention asked = {kLogStart + absl::Minutes(1), kLogStart + absl::Hours(9)};
+  thread->FindAnswer("a", {}, asked, [](const auto&) {});
   thread->Stop();
-  EXPECT_EQ(journal_.asked_at().log, now.log);
-  EXPECT_EQ(journal_.asked_at().latest_wall, now.latest_wall);
+  EXPECT_EQ(journal_.asked_for().keep_until, asked.keep_until);
+  EXPECT_EQ(journal_.asked_for().expires, asked.expires);
 }
 
 TEST_F(DecisionLogThreadTest, TheTimeIsNotRecordedWhileSpaceIsShort) {
@@ -165,7 +165,7 @@ TEST_F(DecisionLogThreadTest, TheTimeIsNotRecordedWhileSpaceIsShort) {
   clock_.Advance(absl::Minutes(10));
   thread->Append(Rounds({1}));
   thread->Stop();
-  EXPECT_EQ(journal_.kept(/*at_once=*/false), absl::Time());
+  EXPECT_EQ(journal_.recorded(/*at_once=*/false), absl::Time());
 }
 
 TEST_F(DecisionLogThreadTest, AboutTwiceAsManyOldOutcomesAreDroppedAsRoundsWereWritten) {
@@ -187,7 +187,8 @@ TEST_F(DecisionLogThreadTest, AboutTwiceAsManyOldOutcomesAreDroppedAsRoundsWereW
 
 TEST_F(DecisionLogThreadTest, AnswersThatAreDroppedAreTold) {
   auto thread = Make();
-  journal_.SetOld(0, {{RoundId::Make(1, 7), {1}}, {RoundId::Make(1, 9), {2, 3}}});
+  journal_.SetOld(
+      0, {{RoundId::Make(1, 7), {1}, kLogStart}, {RoundId::Make(1, 9), {2, 3}, kLogStart}});
   clock_.Advance(absl::Seconds(1));
   thread->Append(Rounds({1}));
   thread->Stop();

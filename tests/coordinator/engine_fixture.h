@@ -24,9 +24,9 @@ class HeldDecisions final : public DecisionSink {
     for (Decision& decision : decisions) waiting.push_back(std::move(decision));
   }
   void WriteLater(LogBatch batch) override { later.push_back(std::move(batch)); }
-  void FindAnswer(TransactionHandle transaction, const RequestTry& request, const Rounds& rounds,
-                  const LogTimes& now) override {
-    asked.push_back({transaction, request, rounds, now});
+  void FindAnswer(TransactionHandle transaction, const RequestTry& request,
+                  const Rounds& rounds) override {
+    asked.push_back({transaction, request, rounds});
   }
 
   std::vector<Decision> waiting;
@@ -35,7 +35,6 @@ class HeldDecisions final : public DecisionSink {
     TransactionHandle transaction = 0;
     RequestTry request;
     Rounds rounds;
-    LogTimes now;
   };
   std::vector<Question> asked;
 };
@@ -76,7 +75,8 @@ class EngineTest : public testing::Test {
                                                      .max_result_bytes = 1000,
                                                      .max_kept_answer_bytes = 2000,
                                                      .least_free_bytes = 3000},
-                                       std::move(config), std::move(start), committed_);
+                                       std::move(config), std::move(start),
+                                       CommittedRequests{committed_});
     mailbox_.push_back(Begin{});
     Pump();
   }

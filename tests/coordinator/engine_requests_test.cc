@@ -19,7 +19,7 @@ class EngineRequestsTest : public EngineTest {
   // One try of the request_id "a" on bank.
   void Try(uint32_t attempt = 0, uint64_t body = 1) {
     Try(RequestTry{
-        .id = "a", .key = kKey, .body = {body, body}, .attempt = attempt, .keep_until = {}});
+        .id = "a", .key = kKey, .body = {body, body}, .attempt = attempt, .retention = {}});
   }
   void Try(const RequestTry& request, absl::Duration timeout = absl::Seconds(10)) {
     Submit({"bank"});
@@ -34,7 +34,7 @@ class EngineRequestsTest : public EngineTest {
             .key = kKey,
             .body = {1, 1},
             .expires = clock_.WallNow() + ahead,
-            .keep_until = {}};
+            .retention = {}};
   }
   // The log answers the latest question.
   void Answer(std::optional<StoredAnswer> answer) {
@@ -210,8 +210,9 @@ TEST_F(EngineRequestsTest, R18_AnAnswerIsKeptForAsLongAsAnyTryThatJoinedWantsIt)
   nodes_[0].Release();
   Pump();
   ASSERT_THAT(decisions_.waiting, SizeIs(1));
-  EXPECT_EQ(decisions_.waiting[0].answers.at(0).keep_until,
-            LogNow() + absl::Hours(20) + kExpirySlack);
+  const Retention kept = decisions_.waiting[0].answers.at(0).retention;
+  EXPECT_EQ(kept.keep_until, LogNow() + absl::Hours(20) + kExpirySlack);
+  EXPECT_EQ(kept.expires, clock_.WallNow() + absl::Hours(20));
   MakeDurable();
   EXPECT_THAT(answers_, SizeIs(2));
   EXPECT_THAT(decisions_.asked, IsEmpty());
@@ -226,8 +227,9 @@ TEST_F(EngineRequestsTest, R18_WhoJoinsWhenTheAnswerIsWrittenHasItKeptForLongerB
   MakeDurable();
   EXPECT_THAT(answers_, SizeIs(1));
   ASSERT_THAT(decisions_.asked, SizeIs(1));
-  EXPECT_EQ(decisions_.asked[0].request.keep_until, LogNow() + absl::Hours(20) + kExpirySlack);
-  EXPECT_EQ(decisions_.asked[0].now.latest_wall, clock_.WallNow());
+  const Retention asked = decisions_.asked[0].request.retention;
+  EXPECT_EQ(asked.keep_until, LogNow() + absl::Hours(20) + kExpirySlack);
+  EXPECT_EQ(asked.expires, clock_.WallNow() + absl::Hours(20));
   EXPECT_THAT(decisions_.asked[0].rounds, ElementsAre(stored.round));
   Answer(stored);
   ASSERT_THAT(answers_, SizeIs(2));
@@ -244,7 +246,7 @@ TEST_F(EngineRequestsTest, AnAnswerIsKeptFromTheDecisionOnHoweverLongTheTransact
   nodes_[0].Release();
   Pump();
   ASSERT_THAT(decisions_.waiting, SizeIs(1));
-  EXPECT_GE(decisions_.waiting[0].answers.at(0).keep_until, LogNow() + absl::Hours(1));
+  EXPECT_GE(decisions_.waiting[0].answers.at(0).retention.keep_until, LogNow() + absl::Hours(1));
 }
 
 TEST_F(EngineRequestsTest, R18_AnAnswerIsKeptByTheTimeThatPassesWhateverTheWallClockIsSetTo) {
@@ -255,8 +257,8 @@ TEST_F(EngineRequestsTest, R18_AnAnswerIsKeptByTheTimeThatPassesWhateverTheWallC
   nodes_[0].Release();
   Pump();
   ASSERT_THAT(decisions_.waiting, SizeIs(1));
-  EXPECT_EQ(decisions_.waiting[0].times.log, LogNow());
-  EXPECT_EQ(decisions_.waiting[0].answers.at(0).keep_until, LogNow() + kAnswerLifetime);
+  EXPECT_EQ(decisions_.waiting[0].log_time, LogNow());
+  EXPECT_EQ(decisions_.waiting[0].answers.at(0).retention.keep_until, LogNow() + kAnswerLifetime);
 }
 
 TEST_F(EngineRequestsTest, R19_AnAttemptIsRememberedAlthoughTheClockIsSetForward) {
@@ -275,7 +277,7 @@ TEST_F(EngineRequestsTest, R19_AnAttemptIsRememberedAlthoughTheClockIsSetForward
 
 TEST_F(EngineRequestsTest, R19_AnAttemptThatWasOnlyAskedAboutIsRememberedForAsLong) {
   Start();
-  RequestTry asked{.id = "a", .key = kKey, .body = {}, .attempt = 2, .keep_until = {}};
+  RequestTry asked{.id = "a", .key = kKey, .body = {}, .attempt = 2, .retention = {}};
   bool has_room = false;
   engine_->AskForRequest(&asked, &has_room);
   EXPECT_TRUE(has_room);
@@ -284,23 +286,54 @@ TEST_F(EngineRequestsTest, R19_AnAttemptThatWasOnlyAskedAboutIsRememberedForAsLo
   EXPECT_EQ(LastReason(), Reason::kAttemptOutdated);
 }
 
-// Its answer is kept for what was left of its time by the clock that was ahead; when that is over,
-// it has expired, whatever the clock was set back to.
+// Its answer is kept for what was left of its time by the clock that was ahead, and leaves its
+// expire_time behind.
 TEST_F(EngineRequestsTest, R18_WhatExpiresIsNotRunAgainBecauseAClockThatWasAheadIsSetBack) {
   Start();
   const RequestTry its = Expiring(absl::Hours(5));
   clock_.SetWall(clock_.WallNow() + absl::Hours(3));
   Try(its);
   ASSERT_THAT(decisions_.waiting, SizeIs(1));
-  EXPECT_EQ(decisions_.waiting[0].times.latest_wall, clock_.WallNow());
-  const absl::Time kept_until = decisions_.waiting[0].answers.at(0).keep_until;
-  EXPECT_EQ(kept_until, LogNow() + absl::Hours(2) + kExpirySlack);
+  const StoredAnswer stored = decisions_.waiting[0].answers.at(0);
+  EXPECT_EQ(stored.retention.keep_until, LogNow() + absl::Hours(2) + kExpirySlack);
+  EXPECT_EQ(stored.retention.expires, its.expires);
   MakeDurable();
   clock_.SetWall(clock_.WallNow() - absl::Hours(3));
-  Advance(kept_until - LogNow());
+  Advance(stored.retention.keep_until - LogNow());
+  mailbox_.push_back(ForgottenAnswers{stored.round, {kKey}, stored.retention.expires});
   EXPECT_LT(clock_.WallNow(), its.expires);
   Try(its);
   EXPECT_EQ(LastReason(), Reason::kRequestExpired);
+  EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
+  // Others are taken, by the clock that is right again.
+  Try(Expiring(absl::Hours(6)));
+  EXPECT_THAT(nodes_[0].prepared, SizeIs(2));
+}
+
+TEST_F(EngineRequestsTest, R18_WhatIsGoneBeforeItIsLookedUpIsNotRunAgain) {
+  committed_.Add(kKey, RoundId::Make(2, 5));
+  Start();
+  const RequestTry its = Expiring(absl::Hours(1));
+  Try(its);
+  mailbox_.push_back(ForgottenAnswers{RoundId::Make(2, 5), {kKey}, its.expires});
+  Answer(std::nullopt);
+  EXPECT_EQ(LastReason(), Reason::kRequestExpired);
+  EXPECT_THAT(nodes_[0].prepared, IsEmpty());
+}
+
+// That the other one is kept for longer does not help: its expire_time is what is left of it.
+TEST_F(EngineRequestsTest, R18_WhoJoinsWithALaterExpireTimeIsToldWhenThatIsDurable) {
+  Start();
+  clock_.SetWall(clock_.WallNow() - absl::Hours(10));
+  Try(Expiring(absl::Hours(20)));
+  ASSERT_THAT(decisions_.waiting, SizeIs(1));
+  clock_.SetWall(clock_.WallNow() + absl::Hours(15));
+  const RequestTry later = Expiring(absl::Hours(10));
+  Try(later);
+  MakeDurable();
+  EXPECT_THAT(answers_, SizeIs(1));
+  ASSERT_THAT(decisions_.asked, SizeIs(1));
+  EXPECT_EQ(decisions_.asked[0].request.retention.expires, later.expires);
 }
 
 TEST_F(EngineRequestsTest, WhoJoinedWaitsNoLongerThanItsOwnTimeAndIsToldTheOthersName) {
@@ -388,7 +421,7 @@ TEST_F(EngineRequestsTest, WhatTriesThatJoinedAreGivenIsBounded) {
 TEST_F(EngineRequestsTest, AnAnswerThatIsForgottenIsNotLookedForAnyMore) {
   committed_.Add(kKey, RoundId::Make(2, 5));
   Start();
-  mailbox_.push_back(ForgottenAnswers{RoundId::Make(2, 5), {kKey}});
+  mailbox_.push_back(ForgottenAnswers{RoundId::Make(2, 5), {kKey}, absl::UnixEpoch()});
   Try();
   EXPECT_THAT(decisions_.asked, IsEmpty());
   EXPECT_THAT(nodes_[0].prepared, SizeIs(1));

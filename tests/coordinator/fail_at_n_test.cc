@@ -21,6 +21,8 @@ namespace {
 
 using testing::HasSubstr;
 
+const absl::Time kExpires = kNow + absl::Hours(1);  // of every request
+
 // What the log has told its user, and what it may have done without telling.
 struct Told {
   Term term = 0;
@@ -28,6 +30,7 @@ struct Told {
   std::vector<Decision> in_flight;  // written together, all or none
   std::set<RoundId> forgotten;      // or on the way to it
   std::set<RoundId> dropped;        // their outcomes and answers, or on the way to it
+  absl::Time log_time;
 };
 
 // A coordinator's life with its log, until the first error, which ends its process (R13).
@@ -77,13 +80,14 @@ class LogLife {
       decision.answers.push_back({.request_id = id,
                                   .key = RequestKeyOf(log_->log_id(), id),
                                   .body = {1, 2},
-                                  .keep_until = kNow + absl::Hours(1),
+                                  .retention = {kNow + absl::Hours(1), kExpires},
                                   .round = {},
                                   .answer = "answer of " + id});
       told_.in_flight.push_back(std::move(decision));
     }
     if (absl::Status status = log_->Write(BatchOf(told_.in_flight)); !status.ok()) return status;
     for (Decision& decision : told_.in_flight) {
+      told_.log_time = std::max(told_.log_time, decision.log_time);
       told_.decisions.emplace(decision.round, std::move(decision));
     }
     told_.in_flight.clear();
@@ -93,7 +97,8 @@ class LogLife {
   absl::Status KeepAnswerLonger() {
     const Decision& decision = told_.decisions.begin()->second;
     return log_
-        ->FindAnswer(decision.answers[0].request_id, {decision.round}, kNow + absl::Hours(3), {})
+        ->FindAnswer(decision.answers[0].request_id, {decision.round},
+                     {kNow + absl::Hours(3), kExpires + absl::Hours(1)})
         .status();
   }
 
@@ -109,8 +114,11 @@ class LogLife {
       if (other != round) told_.dropped.insert(other);
     }
     auto answers = log_->PruneAnswers(kNow + absl::Hours(2));
-    return answers.ok() ? log_->KeepTime(kNow + absl::Hours(3), /*at_once=*/true)
-                        : answers.status();
+    if (!answers.ok()) return answers.status();
+    const absl::Time log_time = kNow + absl::Hours(3);
+    absl::Status recorded = log_->RecordTime(log_time, /*at_once=*/true);
+    if (recorded.ok()) told_.log_time = log_time;
+    return recorded;
   }
 
   const SqliteDecisionLogOptions options_;
@@ -138,6 +146,7 @@ class LogFailAtNTest : public SqliteDecisionLogTest {
       const absl::StatusOr<RecoveredState> state = (*log)->Recover();
       ASSERT_TRUE(state.ok()) << state.status();
       EXPECT_EQ(state->boot_ids.size(), *term);
+      EXPECT_GE(state->log_time, told.log_time);
       CheckDecisions(log->get(), *state, told);
       EXPECT_TRUE((*log)->Write(BatchOf({DecisionOf(RoundId::Make(*term, 1), {1})})).ok());
     }
@@ -161,6 +170,7 @@ class LogFailAtNTest : public SqliteDecisionLogTest {
         EXPECT_EQ(open[round], decision.kept);
       }
       CheckOutcome(log, round, decision, told.dropped.contains(round));
+      CheckAnswer(log, state, decision, told.dropped.contains(round));
       open.erase(round);
     }
     // The batch that was not answered is there or not, as a whole.
@@ -169,6 +179,7 @@ class LogFailAtNTest : public SqliteDecisionLogTest {
       if (open.empty()) continue;
       EXPECT_EQ(open[decision.round], decision.kept);
       CheckOutcome(log, decision.round, decision, /*may_be_dropped=*/false);
+      CheckAnswer(log, state, decision, /*may_be_dropped=*/false);
     }
     EXPECT_EQ(log->FindOutcome({told.term + 1, 9})->kind, LoggedOutcome::Kind::kNoRecord);
   }
@@ -183,12 +194,19 @@ class LogFailAtNTest : public SqliteDecisionLogTest {
     } else {
       EXPECT_TRUE(may_be_dropped && outcome->kind == LoggedOutcome::Kind::kForgotten);
     }
+  }
+
+  static void CheckAnswer(SqliteDecisionLog* log, const RecoveredState& state,
+                          const Decision& decision, bool may_be_dropped) {
     const StoredAnswer& given = decision.answers[0];
-    const auto answer = log->FindAnswer(given.request_id, {round}, absl::UnixEpoch(), {});
+    const RoundId round = decision.round;
+    const auto answer = log->FindAnswer(given.request_id, {round}, Retention());
     ASSERT_TRUE(answer.ok()) << answer.status();
     EXPECT_TRUE(answer->has_value() || may_be_dropped);
     if (answer->has_value()) {
       EXPECT_EQ((*answer)->answer, given.answer);
+    } else {
+      EXPECT_GE(state.requests.forgotten_expiry, given.retention.expires);
     }
   }
 };

@@ -70,21 +70,21 @@ class LogJournal {
     answers_dropped_at_ = now;
     return std::exchange(old_answers_, {});
   }
-  void KeptTime(absl::Time now, bool at_once) {
+  void RecordedTime(absl::Time now, bool at_once) {
     std::lock_guard lock(mutex_);
-    (at_once ? kept_at_once_ : kept_) = now;
+    (at_once ? recorded_at_once_ : recorded_) = now;
   }
-  absl::Time kept(bool at_once) {
+  absl::Time recorded(bool at_once) {
     std::lock_guard lock(mutex_);
-    return at_once ? kept_at_once_ : kept_;
+    return at_once ? recorded_at_once_ : recorded_;
   }
-  void AskedAt(const LogTimes& now) {
+  void AskedFor(const Retention& retention) {
     std::lock_guard lock(mutex_);
-    asked_at_ = now;
+    asked_for_ = retention;
   }
-  LogTimes asked_at() {
+  Retention asked_for() {
     std::lock_guard lock(mutex_);
-    return asked_at_;
+    return asked_for_;
   }
   void ToldForgotten(RoundId round) {
     std::lock_guard lock(mutex_);
@@ -146,9 +146,9 @@ class LogJournal {
   absl::Time kept_since_;
   absl::Time answers_dropped_at_;
   std::vector<RoundId> forgotten_;
-  absl::Time kept_;
-  absl::Time kept_at_once_;
-  LogTimes asked_at_;
+  absl::Time recorded_;
+  absl::Time recorded_at_once_;
+  Retention asked_for_;
   std::string mark_;
 };
 
@@ -186,8 +186,8 @@ class FakeLog final : public DecisionLog {
   }
   absl::StatusOr<LoggedOutcome> FindOutcome(TransactionId) override { return LoggedOutcome(); }
   absl::StatusOr<std::optional<StoredAnswer>> FindAnswer(const std::string&, const Rounds&,
-                                                         absl::Time, const LogTimes& now) override {
-    journal_->AskedAt(now);
+                                                         const Retention& retention) override {
+    journal_->AskedFor(retention);
     return std::optional<StoredAnswer>();
   }
   absl::StatusOr<std::vector<ForgottenAnswers>> PruneAnswers(absl::Time now) override {
@@ -197,8 +197,8 @@ class FakeLog final : public DecisionLog {
   absl::StatusOr<int> Prune(absl::Time keep_since) override {
     return journal_->DropOutcomes(keep_since);
   }
-  absl::Status KeepTime(absl::Time now, bool at_once) override {
-    journal_->KeptTime(now, at_once);
+  absl::Status RecordTime(absl::Time now, bool at_once) override {
+    journal_->RecordedTime(now, at_once);
     return absl::OkStatus();
   }
   absl::Status Tidy(bool) override { return absl::OkStatus(); }

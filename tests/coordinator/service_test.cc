@@ -37,9 +37,9 @@ class SettableClock final : public Clock {
   void Pass(absl::Duration time) { passed_ += absl::ToInt64Nanoseconds(time); }
 
  private:
-  const SystemClock system_;
   absl::Duration Ahead() const { return absl::Nanoseconds(ahead_.load() + passed_.load()); }
 
+  const SystemClock system_;
   std::atomic<int64_t> ahead_ = 0;
   std::atomic<int64_t> passed_ = 0;
 };
@@ -202,7 +202,7 @@ TEST_F(CoordinatorServiceTest, NothingIsSaidOfAnIdWhoseOutcomeIsNotKeptAnyMore) 
       }
     }
     ASSERT_TRUE(batch.empty() || log->Write(batch).ok());
-    ASSERT_EQ(*log->Prune(state->times.log + absl::Hours(1)), 1);
+    ASSERT_EQ(*log->Prune(state->log_time + absl::Hours(1)), 1);
   }
   Start();
   EXPECT_EQ(GetTransaction("1-1")->reason, Reason::kTransactionUnknown);
@@ -246,6 +246,18 @@ TEST_F(CoordinatorServiceTest,
   ASSERT_TRUE(error.has_value()) << "deduplicated: " << executed_.deduplicated();
   EXPECT_EQ(error->reason, Reason::kRequestExpired);
   EXPECT_FALSE(Execute("b").has_value());
+  EXPECT_FALSE(Execute("c", expires + absl::Seconds(1)).has_value());
+}
+
+TEST_F(CoordinatorServiceTest, AClockThatWasAheadLeavesNothingBehindIfNothingWasTakenByIt) {
+  Start();
+  clock_.SetForward(absl::Hours(48));
+  ASSERT_FALSE(Execute("a").has_value());
+  clock_.SetForward(-absl::Hours(48));
+  EXPECT_FALSE(Execute("b", clock_.WallNow() + absl::Minutes(5)).has_value());
+  Stop();
+  Start();
+  EXPECT_FALSE(Execute("c", clock_.WallNow() + absl::Minutes(5)).has_value());
 }
 
 TEST_F(CoordinatorServiceTest, AFullMailboxIsToldAsOne) {

@@ -26,14 +26,13 @@ class StoredAnswersTest : public SqliteDecisionLogTest {
     return {.request_id = id,
             .key = RequestKeyOf(log.log_id(), id),
             .body = {1, 2},
-            .keep_until = until,
+            .retention = {until, until},
             .round = RoundId(),
             .answer = "answer of " + id};
   }
   static void Write(DecisionLog* log, RoundId round, const std::vector<std::string>& ids,
-                    absl::Time until = kNow + absl::Hours(1), const LogTimes& now = {kNow, kNow}) {
+                    absl::Time until = kNow + absl::Hours(1)) {
     Decision decision = DecisionOf(round, {round.number()});
-    decision.times = now;
     for (const std::string& id : ids) decision.answers.push_back(AnswerOf(*log, id, until));
     ASSERT_TRUE(log->Write(BatchOf({decision})).ok());
   }
@@ -41,13 +40,16 @@ class StoredAnswersTest : public SqliteDecisionLogTest {
   static RequestIndex Recover(DecisionLog* log) {
     absl::StatusOr<RecoveredState> state = log->Recover();
     EXPECT_TRUE(state.ok()) << state.status();
-    return state.ok() ? std::move(state->requests) : RequestIndex();
+    return state.ok() ? std::move(state->requests.index) : RequestIndex();
+  }
+  absl::Time RecoveredExpiry() {
+    const absl::StatusOr<RecoveredState> state = Start()->Recover();
+    EXPECT_TRUE(state.ok()) << state.status();
+    return state.ok() ? state->requests.forgotten_expiry : absl::InfinitePast();
   }
   static std::optional<StoredAnswer> Find(DecisionLog* log, const std::string& id,
-                                          const Rounds& rounds,
-                                          absl::Time until = absl::UnixEpoch(),
-                                          const LogTimes& now = {}) {
-    absl::StatusOr<std::optional<StoredAnswer>> found = log->FindAnswer(id, rounds, until, now);
+                                          const Rounds& rounds, const Retention& retention = {}) {
+    absl::StatusOr<std::optional<StoredAnswer>> found = log->FindAnswer(id, rounds, retention);
     EXPECT_TRUE(found.ok()) << found.status();
     return found.ok() ? *found : std::nullopt;
   }
@@ -103,53 +105,58 @@ TEST_F(StoredAnswersTest, ARetryThatWantsItLongerKeepsAnAnswerLongerAlsoAcrossAR
   {
     auto log = Start();
     Write(log.get(), kFirst, {"a"}, kNow + absl::Hours(1));
-    EXPECT_TRUE(Find(log.get(), "a", {kFirst}, kNow + absl::Hours(5)));
-    EXPECT_TRUE(Find(log.get(), "a", {kFirst}, kNow + absl::Hours(2)));
+    EXPECT_TRUE(Find(log.get(), "a", {kFirst}, {.keep_until = kNow + absl::Hours(5)}));
+    EXPECT_TRUE(Find(log.get(), "a", {kFirst}, {.keep_until = kNow + absl::Hours(2)}));
   }
   auto log = Start();
   EXPECT_THAT(*log->PruneAnswers(kNow + absl::Hours(4)), IsEmpty());
   EXPECT_THAT(*log->PruneAnswers(kNow + absl::Hours(6)), SizeIs(1));
 }
 
-// The wall clock was ahead by three hours; whatever it is set to, they have expired.
-TEST_F(StoredAnswersTest, R18_ThatTheTimeOfDroppedAnswersIsOverIsKnownAfterARestart) {
-  const absl::Duration kAhead = absl::Hours(3);
+TEST_F(StoredAnswersTest, R18_DroppedAnswersLeaveTheLatestOfTheirExpireTimesToLaterRuns) {
+  const absl::Time latest = kNow + absl::Hours(3);
   {
     auto log = Start();
     Recover(log.get());
-    Write(log.get(), kFirst, {"a"}, kNow + absl::Hours(2), {kNow, kNow + kAhead});
-    EXPECT_THAT(*log->PruneAnswers(kNow + absl::Hours(2) + absl::Seconds(1)), SizeIs(1));
+    Write(log.get(), kFirst, {"a"}, latest);
+    Write(log.get(), kSecond, {"b"}, kNow + absl::Hours(1));
+    EXPECT_THAT(*log->PruneAnswers(latest + absl::Seconds(1)), SizeIs(2));
   }
-  const absl::StatusOr<RecoveredState> state = Start()->Recover();
-  ASSERT_TRUE(state.ok());
-  EXPECT_EQ(state->times.log, kNow + absl::Hours(2) + absl::Seconds(1));
-  EXPECT_EQ(state->times.latest_wall, kNow + kAhead + absl::Hours(2) + absl::Seconds(1));
-}
-
-TEST_F(StoredAnswersTest, R18_TheClockByWhichAnAnswerIsKeptLongerIsKnownAfterARestart) {
+  EXPECT_EQ(RecoveredExpiry(), latest);
   {
     auto log = Start();
     Recover(log.get());
-    Write(log.get(), kFirst, {"a"});
-    EXPECT_TRUE(Find(log.get(), "a", {kFirst}, kNow + absl::Hours(2),
-                     {kNow + absl::Minutes(1), kNow + absl::Hours(3)}));
+    Write(log.get(), RoundId::Make(1, 3), {"c"}, kNow + absl::Hours(2));
+    const std::vector<ForgottenAnswers> dropped = *log->PruneAnswers(latest);
+    ASSERT_THAT(dropped, SizeIs(1));
+    EXPECT_EQ(dropped[0].expires, kNow + absl::Hours(2));
   }
-  const absl::StatusOr<RecoveredState> state = Start()->Recover();
-  ASSERT_TRUE(state.ok());
-  EXPECT_EQ(state->times.log, kNow + absl::Minutes(1));
-  EXPECT_EQ(state->times.latest_wall, kNow + absl::Hours(3));
+  EXPECT_EQ(RecoveredExpiry(), latest) << "an earlier one came after it";
 }
 
-TEST_F(StoredAnswersTest,
-       R18_AClockThatHasLeaptIsKnownAfterARestartAlthoughAnAnswerIsKeptLongEnough) {
+TEST_F(StoredAnswersTest, R18_AnAnswerThatIsKeptLeavesNoExpireTimeBehind) {
   {
     auto log = Start();
     Recover(log.get());
     Write(log.get(), kFirst, {"a"}, kNow + absl::Hours(2));
-    EXPECT_TRUE(Find(log.get(), "a", {kFirst}, kNow + absl::Hours(1),
-                     {kNow + absl::Minutes(1), kNow + absl::Hours(3)}));
+    EXPECT_THAT(*log->PruneAnswers(kNow + absl::Hours(1)), IsEmpty());
   }
-  EXPECT_EQ(Start()->Recover()->times.latest_wall, kNow + absl::Hours(3));
+  EXPECT_EQ(RecoveredExpiry(), absl::UnixEpoch());
+}
+
+TEST_F(StoredAnswersTest, R18_ALaterExpireTimeOfARetryIsRecordedThoughTheAnswerIsKeptLongEnough) {
+  const absl::Time expires = kNow + absl::Hours(20);
+  {
+    auto log = Start();
+    Recover(log.get());
+    Write(log.get(), kFirst, {"a"}, kNow + absl::Hours(2));
+    EXPECT_TRUE(Find(log.get(), "a", {kFirst}, {kNow + absl::Hours(1), expires}));
+  }
+  auto log = Start();
+  const std::vector<ForgottenAnswers> dropped =
+      *log->PruneAnswers(kNow + absl::Hours(2) + absl::Seconds(1));
+  ASSERT_THAT(dropped, SizeIs(1));
+  EXPECT_EQ(dropped[0].expires, expires);
 }
 
 TEST_F(StoredAnswersTest, WhatTheyTakeIsTheSameAfterARestart) {
@@ -179,7 +186,7 @@ TEST_F(StoredAnswersTest, R16_ADamagedRowIsAnErrorAndNeverNotFound) {
     Tamper(damage);
     auto log = Start();
     const bool recovered = log->Recover().ok();
-    const bool found = log->FindAnswer("a", {RoundId::Make(1, 7)}, absl::UnixEpoch(), {}).ok();
+    const bool found = log->FindAnswer("a", {RoundId::Make(1, 7)}, Retention()).ok();
     EXPECT_FALSE(recovered && found) << damage;
     log.reset();
     Tamper("DELETE FROM answer; DELETE FROM decision; DELETE FROM outcome");

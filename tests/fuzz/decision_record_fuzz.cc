@@ -69,7 +69,6 @@ Decision DrawDecision(FuzzedDataProvider* data) {
   }
   decision.decide_time = DrawTime(data);
   decision.latest_clock = DrawTime(data);
-  decision.times.latest_wall = DrawTime(data);
   return decision;
 }
 
@@ -81,7 +80,6 @@ void WriteAndRead(FuzzedDataProvider* data) {
   const auto kept = DecodeKept(decision.round, body, names);
   LOCKSTEP_CHECK(kept.ok() && kept->kept == decision.kept, "who keeps what");
   LOCKSTEP_CHECK(*DecodeLatestClock(decision.round, body) == decision.latest_clock, "the clock");
-  LOCKSTEP_CHECK(*DecodeLatestWall(decision.round, body) == decision.times.latest_wall, "the wall");
   const auto ids = DecodeTransactions(decision.round, body);
   LOCKSTEP_CHECK(ids.ok() && ids->size() == decision.transactions.size(), "the transactions");
   for (const DecidedTransaction& transaction : decision.transactions) {

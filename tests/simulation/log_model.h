@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "coordinator/decision_log.h"
 #include "coordinator/protocol/config.h"
 #include "coordinator/protocol/effect.h"
 #include "tests/simulation/model.h"
@@ -23,7 +24,8 @@ class LogModel {
   LogModel(size_t participants, const Options& options)
       : known_(participants),
         forgets_term_(options.log_forgets_term),
-        forgets_requests_(options.log_forgets_requests) {}
+        forgets_requests_(options.log_forgets_requests),
+        forgets_expiries_(options.log_forgets_expiries) {}
 
   // A coordinator starts: a new term, then all that is there. Requires !superseded().
   coordinator::StartState Open(uint64_t boot_id, uint64_t random_seed) {
@@ -39,10 +41,16 @@ class LogModel {
   }
 
   // One write: the decision, and the tries that it commits (rule R18).
-  bool Write(Term term, const coordinator::LogDecision& record, const std::vector<SimTry>& tries) {
+  bool Write(Term term, const coordinator::LogDecision& record, const std::vector<SimTry>& tries,
+             absl::Time log_time = absl::UnixEpoch()) {
     if (term < term_) return false;
     records_[record.round] = record;
-    if (!tries.empty()) answers_[record.round] = tries;
+    log_time_ = std::max(log_time_, log_time);
+    if (!tries.empty()) {
+      Answers& answers = answers_[record.round];
+      answers.tries = tries;
+      for (const SimTry& committed : tries) answers.retention.Extend(committed.its.retention);
+    }
     for (const coordinator::KeptBranches& kept : record.kept) {
       RoundId& last = known_[kept.participant].last_kept;
       last = std::max(last, record.round);
@@ -52,26 +60,51 @@ class LogModel {
   }
 
   // What a term reads of the committed request_ids when it starts.
-  coordinator::RequestIndex Requests() const {
-    coordinator::RequestIndex index;
-    if (forgets_requests_) return index;
-    for (const auto& [round, tries] : answers_) {
-      for (const SimTry& committed : tries) index.Add(committed.its.key, round);
+  coordinator::CommittedRequests Requests() const {
+    coordinator::CommittedRequests requests;
+    if (!forgets_expiries_) requests.forgotten_expiry = forgotten_expiry_;
+    if (forgets_requests_) return requests;
+    for (const auto& [round, answers] : answers_) {
+      for (const SimTry& committed : answers.tries) requests.index.Add(committed.its.key, round);
     }
-    return index;
+    return requests;
   }
-  // The round that committed the id, and as which transaction.
+  // The round that committed the id, and as which transaction; it is kept for as long as this try
+  // asks for too.
   std::optional<std::pair<RoundId, TransactionHandle>> FindAnswer(
-      const std::string& id, const coordinator::Rounds& rounds) const {
+      Term term, const coordinator::RequestTry& its, const coordinator::Rounds& rounds) {
     for (const RoundId round : rounds) {
-      const auto tries = answers_.find(round);
-      if (tries == answers_.end()) continue;
-      for (const SimTry& committed : tries->second) {
-        if (committed.its.id == id) return std::pair(round, committed.transaction);
+      const auto answers = answers_.find(round);
+      if (answers == answers_.end()) continue;
+      for (const SimTry& committed : answers->second.tries) {
+        if (committed.its.id != its.id) continue;
+        if (term == term_) answers->second.retention.Extend(its.retention);
+        return std::pair(round, committed.transaction);
       }
     }
     return std::nullopt;
   }
+  // Those that are old at `now`, by LogClock.
+  std::vector<coordinator::ForgottenAnswers> DropAnswers(Term term, absl::Time now) {
+    std::vector<coordinator::ForgottenAnswers> dropped;
+    if (term < term_) return dropped;
+    std::erase_if(answers_, [&](const auto& of_a_round) {
+      const auto& [round, answers] = of_a_round;
+      if (answers.retention.keep_until >= now) return false;
+      coordinator::ForgottenAnswers forgotten;
+      forgotten.round = round;
+      for (const SimTry& committed : answers.tries) forgotten.keys.push_back(committed.its.key);
+      if (!forgets_expiries_) forgotten.expires = answers.retention.expires;
+      forgotten_expiry_ = std::max(forgotten_expiry_, answers.retention.expires);
+      dropped.push_back(std::move(forgotten));
+      return true;
+    });
+    return dropped;
+  }
+  void RecordTime(Term term, absl::Time now) {
+    if (term == term_) log_time_ = std::max(log_time_, now);
+  }
+  absl::Time log_time() const { return log_time_; }
 
   bool Forget(Term term, RoundId round) {
     if (term < term_) return false;
@@ -114,15 +147,23 @@ class LogModel {
   }
 
  private:
+  struct Answers {
+    std::vector<SimTry> tries;
+    coordinator::Retention retention;
+  };
+
   Term term_ = 0;
   std::vector<uint64_t> runs_;
   bool superseded_ = false;
   std::map<RoundId, coordinator::LogDecision> records_;
-  std::map<RoundId, std::vector<SimTry>> answers_;  // kept when the records are forgotten
+  std::map<RoundId, Answers> answers_;  // kept when the records are forgotten
+  absl::Time log_time_ = absl::UnixEpoch();
+  absl::Time forgotten_expiry_ = absl::UnixEpoch();
   std::vector<coordinator::KnownParticipant> known_;
   // Rules that are switched off.
   const bool forgets_term_;
   const bool forgets_requests_;
+  const bool forgets_expiries_;
   absl::Time clock_floor_ = absl::UnixEpoch();
 };
 

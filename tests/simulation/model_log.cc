@@ -8,13 +8,14 @@ std::optional<coordinator::TermStart> ModelLog::Open() {
   start.state = model_.Open(boot_id, random_->Next());
   start.boot_ids = model_.runs();
   start.requests = model_.Requests();
+  start.log_time = model_.log_time();
   return start;
 }
 
 bool ModelLog::WriteDecision(Term term, const DecisionWrite& write, bool is_last) {
   const bool apart = options_->answers_are_written_apart && is_last;
   const bool written =
-      model_.Write(term, write.record, apart ? std::vector<SimTry>() : write.tries);
+      model_.Write(term, write.record, apart ? std::vector<SimTry>() : write.tries, write.log_time);
   if (written) observer_.on_decided(write.record);
   return written;
 }
@@ -33,9 +34,16 @@ bool ModelLog::Write(Term term, const LogWrite& write) {
   return written && !fails;
 }
 
-bool ModelLog::FindAnswer(Term, const coordinator::RequestTry& its,
+bool ModelLog::Tidy(Term term, absl::Time now,
+                    std::vector<coordinator::ForgottenAnswers>* forgotten) {
+  *forgotten = model_.DropAnswers(term, now);
+  if (random_->Chance(kTimeIsRecorded)) model_.RecordTime(term, now);
+  return true;
+}
+
+bool ModelLog::FindAnswer(Term term, const coordinator::RequestTry& its,
                           const coordinator::Rounds& rounds, std::optional<CommittedTry>* found) {
-  *found = model_.FindAnswer(its.id, rounds);
+  *found = model_.FindAnswer(term, its, rounds);
   return true;
 }
 

@@ -22,7 +22,8 @@ class ModelLog final : public SimLog {
 
   std::optional<coordinator::TermStart> Open() override;
   bool Write(Term term, const LogWrite& write) override;
-  bool Tidy(Term, std::vector<coordinator::ForgottenAnswers>*) override { return true; }
+  bool Tidy(Term term, absl::Time now,
+            std::vector<coordinator::ForgottenAnswers>* forgotten) override;
   bool FindAnswer(Term term, const coordinator::RequestTry& its, const coordinator::Rounds& rounds,
                   std::optional<CommittedTry>* found) override;
   void MarkSuperseded(Term term) override { model_.MarkSuperseded(term); }

@@ -125,6 +125,8 @@ const Mutant kMutants[] = {
     {"R17_ForgetOnAcknowledgement", [](Options* o) { o->broken.forget_on_acknowledgement = true; }},
     {"R18_TheIdsAreForgottenAtARestart", [](Options* o) { o->log_forgets_requests = true; }},
     {"R18_TheAnswersAreWrittenApart", [](Options* o) { o->answers_are_written_apart = true; }},
+    {"R18_WhatWasKeptForAnExpireTimeLeavesNone",
+     [](Options* o) { o->log_forgets_expiries = true; }},
     {"R19_AttemptsAreIgnored", [](Options* o) { o->attempts_are_ignored = true; }},
     {"R21_ReadAnyRound", [](Options* o) { o->broken.read_any_round = true; }},
     {"R22_AnyRunIsObeyed", [](Options* o) { o->obey_any_run = true; }},

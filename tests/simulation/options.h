@@ -100,6 +100,7 @@ struct Options {
   bool tombstone_is_not_durable = false;   // R3
   std::string log_loses_syncs_of;          // files whose name ends so, at Level::kSqlite
   bool log_forgets_requests = false;       // R18
+  bool log_forgets_expiries = false;       // R18; kModel only
   bool answers_are_written_apart = false;  // R18
   bool attempts_are_ignored = false;       // R19
   bool is_broken = false;  // only what the world sees counts then, not what the protocol checks

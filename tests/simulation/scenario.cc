@@ -180,7 +180,6 @@ void Scenario::Try(const Words& words) {
   SimTry its;
   its.its.id = words[2];
   its.its.attempt = static_cast<uint32_t>(NumberOf(words[3]));
-  its.its.keep_until = world_->right_time() + absl::Hours(1);
   its.transaction = world_->NewTransaction(DatabasesIn(words, 4));
   its.participants = world_->ParticipantsOf(its.transaction);
   world_->truth_.Tried(its);

@@ -22,7 +22,11 @@ namespace lockstep::simulation {
 struct DecisionWrite {
   coordinator::LogDecision record;
   std::vector<SimTry> tries;
+  absl::Time log_time;  // by LogClock
 };
+
+// Chance, when a log is tidied, that the time is recorded.
+inline constexpr double kTimeIsRecorded = 0.1;
 
 // What is written together.
 struct LogWrite {
@@ -54,9 +58,10 @@ class SimLog {
   virtual std::optional<coordinator::TermStart> Open() = 0;
   // False: that coordinator's process has to end; whether any of it is there is open (R13).
   virtual bool Write(Term term, const LogWrite& write) = 0;
-  // What becomes of old answers, outcomes and files. False as above.
-  virtual bool Tidy(Term term, std::vector<coordinator::ForgottenAnswers>* forgotten) = 0;
-  // False as above.
+  // What becomes of old answers, outcomes and files; `now` is by LogClock. False as above.
+  virtual bool Tidy(Term term, absl::Time now,
+                    std::vector<coordinator::ForgottenAnswers>* forgotten) = 0;
+  // The answer is kept for as long as the try asks for. False as above.
   virtual bool FindAnswer(Term term, const coordinator::RequestTry& its,
                           const coordinator::Rounds& rounds,
                           std::optional<CommittedTry>* found) = 0;

@@ -21,8 +21,6 @@ constexpr char kLogDirectory[] = "/proc";
 constexpr int kLogSectorBytes = 512;
 
 constexpr absl::Duration kOutcomeLifetime = absl::Seconds(1);
-constexpr double kTimeIsKept = 0.1;  // when it is tidied, beside once a minute
-constexpr absl::Duration kLookedUpLifetime = absl::Seconds(1);
 
 }  // namespace
 
@@ -143,13 +141,8 @@ absl::StatusOr<coordinator::TermStart> SqliteLog::StartTerm() {
   return coordinator::StartTerm(log_.get(), random_->Next());
 }
 
-coordinator::LogClock SqliteLog::LogClockOf(const coordinator::TermStart& start) const {
-  return {start.times.log, observer_.now().monotonic};
-}
-
 void SqliteLog::TakeStock(const coordinator::TermStart& start) {
   owner_ = start.state.term;
-  log_clock_ = LogClockOf(start);
   runs_ = start.boot_ids;
   std::set<RoundId> found;
   for (const coordinator::KeptDecision& kept : start.state.kept) found.insert(kept.round);
@@ -166,7 +159,7 @@ void SqliteLog::TakeStock(const coordinator::TermStart& start) {
   for (const DecisionWrite& write : std::exchange(unknown_, {})) {
     if (!found.contains(write.record.round)) continue;
     coordinator::Decision decision = DecisionOf(write);
-    decision.times.log = absl::InfinitePast();  // nobody knows when it was
+    decision.log_time = absl::InfinitePast();  // nobody knows when it was
     Remember(decision);
     observer_.on_decided(write.record);
   }
@@ -177,7 +170,7 @@ void SqliteLog::Remember(const coordinator::Decision& decision) {
   for (const coordinator::DecidedTransaction& transaction : decision.transactions) {
     Told& told = told_[{decision.round.term(), transaction.sequence}];
     told.decide_time = decision.decide_time;
-    told.log_time = decision.times.log;
+    told.log_time = decision.log_time;
     for (const coordinator::DatabaseIndex database : transaction.databases) {
       told.databases.push_back(databases_[database]);
     }
@@ -205,7 +198,7 @@ coordinator::Decision SqliteLog::DecisionOf(const DecisionWrite& write) const {
   decision.kept = write.record.kept;
   decision.decide_time = write.record.decide_time;
   decision.latest_clock = write.record.latest_clock;
-  decision.times = {LogNow(), now()};
+  decision.log_time = write.log_time;
   for (const TransactionHandle transaction : write.record.committed) {
     const auto databases = DatabasesOf(transaction);
     decision.transactions.push_back({NumberOf(transaction), {databases.begin(), databases.end()}});
@@ -215,7 +208,7 @@ coordinator::Decision SqliteLog::DecisionOf(const DecisionWrite& write) const {
     answer.request_id = committed.its.id;
     answer.key = committed.its.key;
     answer.body = committed.its.body;
-    answer.keep_until = ByLog(committed.its.keep_until);
+    answer.retention = committed.its.retention;
     answer.round = decision.round;
     answer.answer = AnswerOf(committed.transaction);
     decision.answers.push_back(std::move(answer));
@@ -251,20 +244,18 @@ bool SqliteLog::Write(Term term, const LogWrite& write) {
   return Live([&] { return log_->Tidy(/*idle=*/false); });
 }
 
-bool SqliteLog::Tidy(Term term, std::vector<coordinator::ForgottenAnswers>* forgotten) {
+bool SqliteLog::Tidy(Term term, absl::Time now,
+                     std::vector<coordinator::ForgottenAnswers>* forgotten) {
   if (term != owner_) return true;
-  const absl::Time log_now = LogNow();
-  kept_since_ = std::max(kept_since_, log_now - kOutcomeLifetime);
+  kept_since_ = std::max(kept_since_, now - kOutcomeLifetime);
   return Live([&]() -> absl::Status {
     if (absl::Status wrong = CheckAnOutcome(); !wrong.ok()) return wrong;
-    if (auto dropped = log_->Prune(log_now - kOutcomeLifetime); !dropped.ok())
-      return dropped.status();
-    auto answers = log_->PruneAnswers(log_now);
+    if (auto dropped = log_->Prune(now - kOutcomeLifetime); !dropped.ok()) return dropped.status();
+    auto answers = log_->PruneAnswers(now);
     if (!answers.ok()) return answers.status();
     *forgotten = *std::move(answers);
-    if (absl::Status kept = log_->KeepTime(log_now, random_->Chance(kTimeIsKept)); !kept.ok()) {
-      return kept;
-    }
+    const bool at_once = random_->Chance(kTimeIsRecorded);
+    if (absl::Status recorded = log_->RecordTime(now, at_once); !recorded.ok()) return recorded;
     return log_->Tidy(/*idle=*/true);
   });
 }
@@ -294,8 +285,7 @@ bool SqliteLog::FindAnswer(Term term, const coordinator::RequestTry& its,
   if (term != owner_) return false;
   absl::StatusOr<std::optional<StoredAnswer>> stored;
   const bool lives = Live([&] {
-    stored = log_->FindAnswer(its.id, rounds, ByLog(its.keep_until) + kLookedUpLifetime,
-                              {LogNow(), now()});
+    stored = log_->FindAnswer(its.id, rounds, its.retention);
     return stored.status();
   });
   if (!lives || !*stored) return lives;
@@ -312,7 +302,7 @@ bool SqliteLog::FindAnswer(Term term, const coordinator::RequestTry& its,
 void SqliteLog::MarkSuperseded(Term term) {
   if (term != owner_) return;
   may_be_superseded_ = true;
-  if (!Live([&] { return log_->MarkSuperseded("it is a copy", now()); })) return;
+  if (!Live([&] { return log_->MarkSuperseded("it is a copy", observer_.now().wall); })) return;
   disk_.CrashNow();
   EndProcess();
   superseded_ = true;

@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/log_clock.h"
 #include "coordinator/sqlite_decision_log.h"
 #include "tests/simulation/sim_log.h"
 #include "tests/support/sim_disk.h"
@@ -28,7 +27,8 @@ class SqliteLog final : public SimLog {
 
   std::optional<coordinator::TermStart> Open() override;
   bool Write(Term term, const LogWrite& write) override;
-  bool Tidy(Term term, std::vector<coordinator::ForgottenAnswers>* forgotten) override;
+  bool Tidy(Term term, absl::Time now,
+            std::vector<coordinator::ForgottenAnswers>* forgotten) override;
   bool FindAnswer(Term term, const coordinator::RequestTry& its, const coordinator::Rounds& rounds,
                   std::optional<CommittedTry>* found) override;
   void MarkSuperseded(Term term) override;
@@ -54,7 +54,6 @@ class SqliteLog final : public SimLog {
   // The process is gone, and what is on the disk is what a kill or a power loss leaves.
   void EndProcess();
   absl::StatusOr<coordinator::TermStart> StartTerm();
-  coordinator::LogClock LogClockOf(const coordinator::TermStart& start) const;
   // What a start has found is compared with what is known, and tells how unknown writes ended.
   void TakeStock(const coordinator::TermStart& start);
   void Remember(const coordinator::Decision& decision);
@@ -65,10 +64,6 @@ class SqliteLog final : public SimLog {
   coordinator::Decision DecisionOf(const DecisionWrite& write) const;
   coordinator::LogBatch BatchOf(const LogWrite& write) const;
   std::string AnswerOf(TransactionHandle transaction) const;
-  absl::Time now() const { return observer_.now().wall; }
-  absl::Time LogNow() const { return log_clock_.At(observer_.now().monotonic); }
-  // The same instant by the log's own time.
-  absl::Time ByLog(absl::Time time) const { return LogNow() + (time - now()); }
 
   const Options* const options_;
   Random* const random_;
@@ -78,7 +73,6 @@ class SqliteLog final : public SimLog {
   SimDisk disk_;
   std::unique_ptr<coordinator::SqliteDecisionLog> log_;  // null: no process has it
   Term owner_ = 0;                                       // while log_ is open
-  coordinator::LogClock log_clock_{absl::UnixEpoch(), absl::ZeroDuration()};  // of the owner
   std::vector<uint64_t> runs_;
   bool superseded_ = false;
   bool may_be_superseded_ = false;  // it was to be marked, and the process ended

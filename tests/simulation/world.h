@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "coordinator/log_clock.h"
 #include "coordinator/protocol/invariants.h"
 #include "coordinator/protocol/protocol.h"
 #include "tests/simulation/history.h"
@@ -30,6 +31,10 @@ namespace lockstep::simulation {
 //   if (auto violation = world.Run()) ...
 class World {
  public:
+  // What is known of a request_id is old soon here, so that most expire_times lie behind it.
+  static constexpr coordinator::RequestTableOptions kRequestTimes = {
+      .lifetime = absl::Milliseconds(100), .expiry_slack = absl::Milliseconds(5)};
+
   World(Options options, uint64_t seed);
 
   // Tells what happens, instead of what Options::trace does. Before Run.
@@ -58,18 +63,21 @@ class World {
   };
   struct Coordinator {
     Coordinator(const coordinator::Config& config, const coordinator::TermStart& start,
-                SimLog* its_log)
+                SimLog* its_log, absl::Duration monotonic_now, double its_pace)
         : term(start.state.term),
           log(its_log),
           runs(start.boot_ids),
+          pace(its_pace),
+          log_clock(start.log_time, monotonic_now * its_pace),
           protocol(config, start.state),
           invariants(config, start.state),
-          requests(start.requests) {}
+          requests(start.requests, kRequestTimes) {}
     const Term term;
     SimLog* const log;
     const std::vector<uint64_t> runs;
     bool alive = true;
-    double pace = 1;  // of its clocks
+    const double pace;  // of its clocks
+    const coordinator::LogClock log_clock;
     coordinator::Protocol protocol;
     coordinator::Invariants invariants;
     std::vector<coordinator::Event> inbox;
@@ -85,6 +93,7 @@ class World {
     size_t coordinator = 0;
     TransactionHandle transaction = 0;
     std::optional<SimTry> request;  // the latest try of what it sends until it is committed
+    absl::Duration ahead;           // of its clock, by which that expires
   };
   struct LateTry {
     size_t coordinator = 0;
@@ -151,14 +160,19 @@ class World {
   void EndTry(size_t index, const coordinator::Complete& complete);
   void Tell(TransactionHandle of_try, std::optional<TransactionHandle> committed);
   void DeliverLateTry();
+  // Of those that it commits, with how long their answers are kept.
   std::vector<SimTry> TriesOf(const Coordinator& coordinator,
                               const coordinator::LogDecision& record) const;
+  void Refuse(TransactionHandle of_try);
 
-  // As the clocks tell it that say how long a request_id lasts: those are right.
   absl::Time right_time() const { return absl::FromUnixSeconds(1700000000) + now_; }
   coordinator::Now now() const { return {now_, absl::FromUnixSeconds(1700000000) + now_ + skew_}; }
   // As its own clocks tell it.
   coordinator::Now NowOf(const Coordinator& coordinator) const;
+  coordinator::RequestTime RequestNowOf(const Coordinator& coordinator) const {
+    const coordinator::Now its_now = NowOf(coordinator);
+    return {.log = coordinator.log_clock.At(its_now.monotonic), .wall = its_now.wall};
+  }
 
   template <typename... Parts>
   void Trace(const Parts&... parts);

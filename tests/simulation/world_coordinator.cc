@@ -22,13 +22,13 @@ constexpr double kLogTidies = 0.1;
 void World::StartCoordinator(SimLog* log) {
   const std::optional<coordinator::TermStart> start = log->Open();
   if (!start) return Trace("start of a coordinator in vain");
-  coordinators_.push_back(std::make_unique<Coordinator>(config_, *start, log));
+  double pace = 1;
+  if (random_.Chance(options_.clock_drift)) {
+    pace += options_.largest_drift * (static_cast<double>(random_.Below(100)) / 50 - 1);
+  }
+  coordinators_.push_back(std::make_unique<Coordinator>(config_, *start, log, now_, pace));
   Trace("start of coordinator ", coordinators_.size() - 1, " with term ", start->state.term,
         IsOnCopy(*coordinators_.back()) ? " on an old copy" : "");
-  if (random_.Chance(options_.clock_drift)) {
-    coordinators_.back()->pace =
-        1 + options_.largest_drift * (static_cast<double>(random_.Below(100)) / 50 - 1);
-  }
   std::vector<Effect> effects;
   coordinators_.back()->protocol.Start(NowOf(*coordinators_.back()), &effects);
   if (!options_.is_broken) coordinators_.back()->invariants.ObserveStart(effects);
@@ -118,7 +118,8 @@ void World::CarryOut(size_t index, std::vector<Effect> effects) {
       Send(index, std::move(request), prepare->vote_deadline - NowOf(coordinator).monotonic);
     } else if (auto* record = std::get_if<coordinator::LogDecision>(&effect)) {
       std::vector<SimTry> tries = TriesOf(coordinator, *record);
-      coordinator.waiting.decisions.push_back({std::move(*record), std::move(tries)});
+      coordinator.waiting.decisions.push_back(
+          {std::move(*record), std::move(tries), RequestNowOf(coordinator).log});
     } else if (auto* commit = std::get_if<coordinator::SendCommit>(&effect)) {
       request.kind = Request::Kind::kCommit;
       request.participant = commit->participant;
@@ -209,11 +210,12 @@ void World::WriteLog(size_t index) {
 void World::TidyLog(size_t index) {
   Coordinator& coordinator = *coordinators_[index];
   std::vector<coordinator::ForgottenAnswers> forgotten;
-  if (!coordinator.log->Tidy(coordinator.term, &forgotten)) return EndCoordinator(index);
+  const coordinator::RequestTime now = RequestNowOf(coordinator);
+  if (!coordinator.log->Tidy(coordinator.term, now.log, &forgotten)) return EndCoordinator(index);
   for (const coordinator::ForgottenAnswers& answers : forgotten) {
-    coordinator.requests.Forget(answers.round, answers.keys);
+    coordinator.requests.Forget(answers.round, answers.keys, answers.expires);
   }
-  coordinator.requests.Expire(right_time());
+  coordinator.requests.Expire(now);
 }
 
 void World::RunClient(size_t client) {

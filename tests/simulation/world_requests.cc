@@ -11,7 +11,7 @@ using coordinator::RequestTable;
 
 namespace {
 
-// It is sent again, and its answer is kept, for so long.
+// It is sent again for so long.
 constexpr absl::Duration kRequestLifetime = absl::Milliseconds(500);
 
 }  // namespace
@@ -26,14 +26,15 @@ void World::TryRequest(size_t client) {
     if (!IsOnCopy(*coordinators_[i])) newest = i;
   }
   if (coordinators_.empty() || !coordinators_[newest]->alive) return;
-  if (its.request && its.request->its.expires <= right_time()) its.request.reset();
+  if (its.request && its.request->its.expires <= right_time() + its.ahead) its.request.reset();
   if (!its.request) {
     its.request.emplace();
     its.request->its.id = absl::StrCat("c", client, "-", next_transaction_);
     its.request->its.key = random_.Below(1000);  // some ids share one
     its.request->its.body.low = next_transaction_;
-    its.request->its.expires = right_time() + kRequestLifetime;
-    its.request->its.keep_until = its.request->its.expires;
+    // Its clock is right, or jumps with the coordinators' machine.
+    its.ahead = random_.Chance(0.5) ? skew_ : absl::ZeroDuration();
+    its.request->its.expires = right_time() + its.ahead + kRequestLifetime;
     its.request->transaction = NewTransaction(DrawDatabases());
   }
   ++its.request->its.attempt;
@@ -60,11 +61,12 @@ void World::DeliverLateTry() {
 
 void World::Admit(size_t index, const SimTry& its) {
   Coordinator& coordinator = *coordinators_[index];
-  if (its.its.expires <= right_time()) return;  // nobody waits for it
+  const coordinator::RequestTime now = RequestNowOf(coordinator);
   SimTry taken = its;
+  taken.its.retention = coordinator.requests.RetentionOf(taken.its, now);
   if (options_.attempts_are_ignored) taken.its.attempt = 0;
   const RequestTable::Admission admission =
-      coordinator.requests.Admit(taken.its, taken.transaction);
+      coordinator.requests.Admit(taken.its, taken.transaction, now);
   Trace("c", index, " try ", its.its.attempt, " of ", its.its.id, " as tx",
         its.transaction & (kNondeterministicBit - 1), ", verdict ",
         static_cast<int>(admission.verdict));
@@ -76,6 +78,12 @@ void World::Admit(size_t index, const SimTry& its) {
       if (!coordinator.log->FindAnswer(coordinator.term, taken.its, admission.rounds, &answer)) {
         return EndCoordinator(index);
       }
+      if (!answer && coordinator.requests.IsExpired(taken.its, now)) {
+        for (const TransactionHandle joined : coordinator.requests.End(taken.its, RoundId())) {
+          Refuse(joined);
+        }
+        return Refuse(taken.transaction);
+      }
       if (!answer) return RunTry(index, taken);
       for (const TransactionHandle joined : coordinator.requests.End(taken.its, answer->first)) {
         Tell(joined, answer->second);
@@ -84,6 +92,8 @@ void World::Admit(size_t index, const SimTry& its) {
     }
     case RequestTable::Verdict::kJoin:
       return;
+    case RequestTable::Verdict::kExpired:
+      return Refuse(taken.transaction);
     case RequestTable::Verdict::kOutdated:
       if (std::any_of(clients_.begin(), clients_.end(), [&](const Client& client) {
             return client.busy && client.transaction == its.transaction;
@@ -107,7 +117,11 @@ std::vector<SimTry> World::TriesOf(const Coordinator& coordinator,
   std::vector<SimTry> tries;
   for (const TransactionHandle transaction : record.committed) {
     const auto its = coordinator.tries.find(transaction);
-    if (its != coordinator.tries.end()) tries.push_back(its->second);
+    if (its == coordinator.tries.end()) continue;
+    tries.push_back(its->second);
+    coordinator::RequestTry& request = tries.back().its;
+    request.retention =
+        coordinator.requests.RetentionOfAnswer(request.id, RequestNowOf(coordinator));
   }
   return tries;
 }
@@ -124,6 +138,14 @@ void World::EndTry(size_t index, const coordinator::Complete& complete) {
     Tell(joined, as);
   }
   Tell(complete.transaction, as);
+}
+
+// Its expire_time has passed, by the coordinator's clock or by one that it had: nothing is told of
+// earlier tries.
+void World::Refuse(TransactionHandle of_try) {
+  for (Client& client : clients_) {
+    if (client.request && client.transaction == of_try) client.busy = false;
+  }
 }
 
 // Answers the client whose latest try this is; nobody waits for one that was given up.
