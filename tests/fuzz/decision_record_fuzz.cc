@@ -38,11 +38,10 @@ void ReadAnyBytes(FuzzedDataProvider* data) {
   const auto kept = DecodeKept(round, body, names);
   const auto keepers = DecodeKeepers(round, body);
   const auto clock = DecodeLatestClock(round, body);
-  const auto wall = DecodeLatestWall(round, body);
   const auto ids = DecodeTransactions(round, body);
   const auto found = FindTransaction(round, body, id);
-  for (const absl::Status& status : {kept.status(), keepers.status(), clock.status(), wall.status(),
-                                     ids.status(), found.status()}) {
+  for (const absl::Status& status :
+       {kept.status(), keepers.status(), clock.status(), ids.status(), found.status()}) {
     LOCKSTEP_CHECK(status.ok() || absl::IsDataLoss(status), status.ToString());
   }
   LOCKSTEP_CHECK(keepers.ok() == clock.ok(), "one reader finds a record, another does not");
