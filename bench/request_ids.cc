@@ -131,7 +131,7 @@ absl::Status Run(const Options& options) {
   if (!recovered.ok()) return recovered.status();
   PrintFigure("start_seconds", absl::ToDoubleSeconds(absl::Now() - start));
   PrintFigure("memory_bytes_per_id", static_cast<double>(ResidentMemory() - before) /
-                                         static_cast<double>(recovered->requests.size()));
+                                         static_cast<double>(recovered->requests.index.size()));
   auto plain = WriteRounds(log->get(), rounds + 1000, kMeasuredRounds, /*with_ids=*/false);
   if (!plain.ok()) return plain.status();
   auto with_ids = WriteRounds(log->get(), rounds + 10'000, kMeasuredRounds, /*with_ids=*/true);

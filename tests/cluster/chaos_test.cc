@@ -25,6 +25,7 @@
 #include "tests/cluster/list_workload.h"
 #include "tests/cluster/nemesis.h"
 #include "tests/support/process_cluster.h"
+#include "tests/support/repeat.h"
 
 namespace lockstep::testing_support {
 namespace {
@@ -124,11 +125,9 @@ void Report(const Plan& plan, const Nemesis& nemesis, const WorkloadCounts& bank
 
 TEST(ChaosTest, EveryTransactionIsWholeAndAsItWasToldWhateverHappens) {
   const Plan& plan = ThePlan();
-  const std::string again =
-      absl::StrCat("repeat with: chaos_test --kills ", plan.kills, " --seconds ",
-                   absl::ToInt64Seconds(plan.time), " --seed ", plan.seed);
-  std::cout << again << std::endl;
-  SCOPED_TRACE(again);
+  RepeatByArguments(absl::StrCat("--kills ", plan.kills, " --seconds ",
+                                 absl::ToInt64Seconds(plan.time), " --seed ", plan.seed));
+  std::cout << "to repeat: " << RepeatCommand() << std::endl;
   ProcessCluster cluster(FiveNodes(), {.has_proxy = true, .has_shims = true});
   cluster.StartAll();
   ASSERT_EQ(cluster.WaitUntilSettled(kSettled).value_or(""), "");

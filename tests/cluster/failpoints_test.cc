@@ -30,6 +30,7 @@
 #include "tests/cluster/failpoint_orders.h"
 #include "tests/cluster/recovery_watch.h"
 #include "tests/support/process_cluster.h"
+#include "tests/support/repeat.h"
 
 namespace lockstep::testing_support {
 namespace {
@@ -52,7 +53,6 @@ constexpr int kTriesOfGiven = 20;
 constexpr int kKilled = 128 + SIGKILL;
 
 struct Plan {
-  std::string program;
   absl::Duration time = absl::ZeroDuration();
   size_t depth = 3;
   uint64_t seed = std::random_device{}();
@@ -241,10 +241,10 @@ class FailpointsTest : public testing::Test {
     body();
     Audit();
     if (!HasFailure()) return;
-    ADD_FAILURE() << "repeat with: " << ThePlan().program << " --gtest_filter="
-                  << testing::UnitTest::GetInstance()->current_test_info()->test_suite_name() << "."
-                  << testing::UnitTest::GetInstance()->current_test_info()->name() << " --seed "
-                  << ThePlan().seed << " --chain " << absl::StrJoin(since_audit_, "/");
+    const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
+    RepeatByArguments(absl::StrCat("--gtest_filter=", test.test_suite_name(), ".", test.name(),
+                                   " --seed ", ThePlan().seed, " --chain ",
+                                   absl::StrJoin(since_audit_, "/")));
   }
 
   void RunGivenChains() {
@@ -343,7 +343,6 @@ TEST(SetUpFailpointsTest, AVolumeWhoseFirstStartEndedAnywhereIsSetUpByALaterStar
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   auto& plan = lockstep::testing_support::ThePlan();
-  plan.program = argv[0];
   const char* seconds = std::getenv("LOCKSTEP_FAILPOINT_SECONDS");
   const char* depth = std::getenv("LOCKSTEP_FAILPOINT_DEPTH");
   if (seconds != nullptr) plan.time = absl::Seconds(std::atoi(seconds));

@@ -23,13 +23,14 @@
 
 #include "tests/model/search.h"
 #include "tests/model/setups.h"
+#include "tests/support/repeat.h"
 
 namespace lockstep::model {
 namespace {
 
 uint64_t most_states = 0;
 bool faults_are_chosen = false;
-std::string command_line;
+std::string arguments;  // that change what is explored
 
 struct FaultOption {
   const char* name;
@@ -47,15 +48,10 @@ FaultOption fault_options[] = {
     {"reads", &Faults::reads},
 };
 Search* running = nullptr;
-const Exploration* explored = nullptr;
 
 void PrintTrace(const std::vector<std::string>& trace) {
   for (size_t i = 0; i < trace.size(); ++i) std::printf("%4zu  %s\n", i + 1, trace[i].c_str());
   std::fflush(stdout);
-}
-
-std::string CommandFor(const Exploration& exploration) {
-  return command_line + "--gtest_filter='*/" + exploration.setup.name + "'";
 }
 
 // A check of a participant that fails ends the process.
@@ -63,7 +59,7 @@ void TellTrace(int) {
   std::signal(SIGABRT, SIG_DFL);
   if (running == nullptr) return;
   PrintTrace(running->TraceOfNow());
-  std::printf("repeat it with %s\n", CommandFor(*explored).c_str());
+  std::printf("to repeat: %s\n", RepeatCommand().c_str());
   std::fflush(stdout);
 }
 
@@ -71,6 +67,8 @@ class ModelTest : public testing::TestWithParam<Exploration> {};
 
 TEST_P(ModelTest, NoStateBreaksARuleAndEveryStateComesToRest) {
   Exploration exploration = GetParam();
+  RepeatByArguments(arguments + "--gtest_filter='*/" + exploration.setup.name + "'");
+  std::signal(SIGABRT, TellTrace);
   for (const FaultOption& option : fault_options) {
     if (option.value < 0) continue;
     faults_are_chosen = true;
@@ -80,7 +78,6 @@ TEST_P(ModelTest, NoStateBreaksARuleAndEveryStateComesToRest) {
   limits.states = most_states > 0 ? most_states : exploration.states;
   Search search(exploration.setup, limits);
   running = &search;
-  explored = &exploration;
   const auto start = std::chrono::steady_clock::now();
   const Report report = search.Run();
   running = nullptr;
@@ -91,8 +88,7 @@ TEST_P(ModelTest, NoStateBreaksARuleAndEveryStateComesToRest) {
               report.calm_states, report.exhausted ? "exhausted" : "LIMIT HIT", seconds,
               static_cast<double>(report.states) / seconds, search.machine().Sizes().c_str());
   if (report.violation) PrintTrace(report.trace);
-  ASSERT_FALSE(report.violation) << *report.violation << "\nrepeat it with "
-                                 << CommandFor(exploration);
+  ASSERT_FALSE(report.violation) << *report.violation;
   const bool is_normal = most_states == 0 && !faults_are_chosen;
   EXPECT_TRUE(report.exhausted || !is_normal || !exploration.exhausted);
 }
@@ -111,7 +107,7 @@ int main(int argc, char** argv) {
   }
   for (int i = 0; i < argc; ++i) {
     const std::string argument = argv[i];
-    command_line += argument + " ";
+    if (i > 0) arguments += argument + " ";
     bool known = i == 0;
     if (argument.starts_with("--states=")) {
       most_states = std::strtoull(argv[i] + std::strlen("--states="), nullptr, 10);
@@ -127,6 +123,5 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "unknown argument %s\n", argv[i]);
     return 2;
   }
-  std::signal(SIGABRT, TellTrace);
   return RUN_ALL_TESTS();
 }

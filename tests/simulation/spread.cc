@@ -121,24 +121,22 @@ void Add(const Totals& from, Totals* to) {
 
 }  // namespace
 
-std::string CommandFor(Level level, uint64_t seed) {
-  return absl::StrCat(
-      "build/tests/simulation_test --level=", level == Level::kSqlite ? "sqlite" : "model",
-      " --seeds=1 --first_seed=", seed, " --trace");
+std::string ArgumentsFor(Level level, uint64_t seed) {
+  return absl::StrCat("--level=", level == Level::kSqlite ? "sqlite" : "model",
+                      " --seeds=1 --first_seed=", seed, " --trace");
 }
 
 SpreadResult Run(const Spread& spread) {
   std::vector<Job> jobs;
   for (int number = 0; number < spread.jobs; ++number) jobs.push_back(StartJob(spread, number));
   SpreadResult result;
-  uint64_t failed_seed = UINT64_MAX;
   for (const Job& job : jobs) {
     const Progress last = Await(job);
     Add(last.totals, &result.totals);
-    if (last.violation[0] == '\0' || last.running_seed >= failed_seed) continue;
-    failed_seed = last.running_seed;
-    result.failure = absl::StrCat("seed ", failed_seed, ": ", last.violation, "\nrepeat it with ",
-                                  CommandFor(spread.level, failed_seed));
+    if (last.violation[0] == '\0') continue;
+    if (result.failed_seed.value_or(UINT64_MAX) <= last.running_seed) continue;
+    result.failed_seed = last.running_seed;
+    result.failure = absl::StrCat("seed ", last.running_seed, ": ", last.violation);
   }
   return result;
 }

@@ -32,8 +32,9 @@ struct Totals {
 
 struct SpreadResult {
   Totals totals;
-  // The broken rule of the lowest seed that has one, with the command that repeats it.
-  std::optional<std::string> failure;
+  // Of the lowest seed that breaks a rule.
+  std::optional<uint64_t> failed_seed;
+  std::string failure;
 };
 
 // Each process takes every jobs-th seed and ends at its first failure; the others go on. A check in
@@ -41,8 +42,8 @@ struct SpreadResult {
 // threads.
 SpreadResult Run(const Spread& spread);
 
-// The command line that runs one seed again and tells what happens.
-std::string CommandFor(Level level, uint64_t seed);
+// Of simulation_test: what runs one seed again and tells what happens.
+std::string ArgumentsFor(Level level, uint64_t seed);
 
 }  // namespace lockstep::simulation
 

@@ -6,6 +6,9 @@
 #   eventually SECONDS COMMAND...               repeats COMMAND until it exits 0; fails after SECONDS
 #   skip "reason"                               counts one test that cannot run here
 #   finish                                      prints "N passed, N failed, N skipped" and exits
+
+# Before the script that sources this shifts its arguments.
+repeat_command="$0 $*"
 checks_passed=0
 checks_failed=0
 checks_skipped=0
@@ -70,6 +73,7 @@ eventually() {
 finish() {
   local line="$checks_passed passed, $checks_failed failed"
   if [ "$checks_skipped" -gt 0 ]; then line+=", $checks_skipped skipped"; fi
+  if [ "$checks_failed" -gt 0 ]; then echo "to repeat: $repeat_command"; fi
   echo "$line"
   [ "$checks_failed" -eq 0 ]
   exit

@@ -88,10 +88,11 @@ def two_phase_requests(term, number):
                                        earlier_boot_ids=range(1, term)))]
 
 
-def seeded():
-    """A seed, the one that LOCKSTEP_SEED gives if it does, and its random numbers."""
+def seeded(test):
+    """Random numbers of a seed, the one that LOCKSTEP_SEED gives if it does."""
     seed = int(os.environ.get("LOCKSTEP_SEED") or random.SystemRandom().randrange(2 ** 32))
-    return seed, random.Random(seed)
+    test.repeat_with = f"LOCKSTEP_SEED={seed} "
+    return random.Random(seed)
 
 
 class FuzzTest(WireTest):
@@ -99,7 +100,7 @@ class FuzzTest(WireTest):
     CLUSTER = {"nodes": ("bank-1", "bank-2", "stock-1")}
 
     def test_whatever_comes_is_answered_and_every_server_lives_on(self):
-        seed, chance = seeded()
+        chance = seeded(self)
         self.cluster.execute(*[on(database, "CREATE TABLE t(a, b, version)")
                                for database in ("bank", "stock")])
         whole = [(method, its.SerializeToString()) for method, its in requests()]
@@ -111,16 +112,15 @@ class FuzzTest(WireTest):
             call = self.cluster.channel(server).unary_unary(method)
             request = changed(request, chance)
             failure = client.failure_of(lambda: call(request, timeout=CALL_SECONDS))
-            where = f"LOCKSTEP_SEED={seed}, call {sent} of {method}: {request.hex()}"
+            where = f"call {sent} of {method}: {request.hex()}"
             if failure is not None and failure.code != "INTERNAL":  # gRPC's: bytes of no message
                 self.assertTrue(failure.reason, f"{where}: {failure}")
                 self.assertTrue(failure.code != "UNAVAILABLE" or failure.reason == "NOT_READY",
                                 f"{where}: {failure}")
             sent += 1
         self.assertGreater(sent, 500)
-        where = f"LOCKSTEP_SEED={seed}"
         for server in self.cluster.servers:
-            self.assertTrue(server.is_running(), f"{where}: {server.log()[-2000:]}")
+            self.assertTrue(server.is_running(), server.log()[-2000:])
         self.cluster.wait_until_ready()
         self.cluster.execute(on("bank", "SELECT 1"), on("stock", "SELECT 1"))
 
@@ -145,7 +145,7 @@ class TwoPhaseFuzzTest(NodeTest):
             two_phase_commit_pb2.StatusRequest(target=target), timeout=CALL_SECONDS).report
 
     def test_whatever_comes_to_two_phase_commit_a_node_lives_on_and_starts_again(self):
-        seed, chance = seeded()
+        chance = seeded(self)
         sent, deadline = 0, time.monotonic() + SECONDS
         rounds = 0
         while time.monotonic() < deadline:
@@ -160,7 +160,7 @@ class TwoPhaseFuzzTest(NodeTest):
                     request = changed(request, chance)
                 call = self.channel.unary_unary(f"/lockstep.v1.TwoPhaseCommitService/{method}")
                 failure = client.failure_of(lambda: call(request, timeout=CALL_SECONDS))
-                where = f"LOCKSTEP_SEED={seed}, call {sent} of {method}: {request.hex()}"
+                where = f"call {sent} of {method}: {request.hex()}"
                 self.assertTrue(self.node.is_running(), f"{where}: {self.node.log()[-2000:]}")
                 if failure is not None and failure.code != "INTERNAL":
                     self.assertTrue(failure.reason, f"{where}: {failure}")
@@ -171,6 +171,6 @@ class TwoPhaseFuzzTest(NodeTest):
         self.node.start()
         after = processes.eventually(
             lambda: client.failure_of(self.report) is None and self.report(),
-            what=f"LOCKSTEP_SEED={seed}: a node that is back")
+            what="a node that is back")
         self.assertEqual(after.term, before.term)
         self.assertGreaterEqual(after.applied_round, before.durable_round)

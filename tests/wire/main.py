@@ -46,6 +46,9 @@ class Lines(unittest.TestResult):
     @staticmethod
     def _show(test, text):
         print(f"FAILED  {test.id()}", flush=True)
+        case = getattr(test, "test_case", test)
+        print(f"to repeat: {getattr(case, 'repeat_with', '')}tests/wire/run.sh "
+              f"{os.environ['LOCKSTEP_BIN']} {case.id()}", flush=True)
         for line in text.rstrip().split("\n"):
             print(f"        | {line}", flush=True)
 
