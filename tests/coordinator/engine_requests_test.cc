@@ -1,8 +1,7 @@
 // Transactions that have a request_id, at the engine.
 #include <gmock/gmock.h>
 
-#include "coordinator/request_try.h"
-#include "tests/coordinator/engine_fixture.h"
+#include "tests/coordinator/engine_requests_fixture.h"
 
 namespace lockstep::coordinator {
 namespace {
@@ -11,46 +10,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-constexpr RequestKey kKey = 77;
-
-class EngineRequestsTest : public EngineTest {
- protected:
-  // One try of the request_id "a" on bank.
-  void Try(uint32_t attempt = 0, uint64_t body = 1) {
-    Try(RequestTry{
-        .id = "a", .key = kKey, .body = {body, body}, .attempt = attempt, .retention = {}});
-  }
-  void Try(const RequestTry& request, absl::Duration timeout = absl::Seconds(10)) {
-    Submit({"bank"});
-    auto& transaction = std::get<std::unique_ptr<Transaction>>(mailbox_.back());
-    transaction->request = request;
-    transaction->deadline = clock_.MonotonicNow() + timeout;
-    Pump();
-  }
-  // One that expires `ahead` from now.
-  RequestTry Expiring(absl::Duration ahead) const {
-    return {.id = "a",
-            .key = kKey,
-            .body = {1, 1},
-            .expires = clock_.WallNow() + ahead,
-            .retention = {}};
-  }
-  // The log answers the latest question.
-  void Answer(std::optional<StoredAnswer> answer) {
-    mailbox_.push_back(AnswerLookedUp{decisions_.asked.back().transaction, std::move(answer)});
-    Pump();
-  }
-  const v1::ExecuteResponse& OnlyAnswer() {
-    EXPECT_THAT(answers_, SizeIs(1));
-    EXPECT_TRUE(answers_.at(0).ok());
-    return answers_.at(0).value();
-  }
-  Reason LastReason() {
-    EXPECT_FALSE(answers_.back().ok());
-    return answers_.back().error().reason;
-  }
-};
 
 TEST_F(EngineRequestsTest, R18_TheAnswerIsInTheWriteOfTheDecision) {
   for (FakeParticipant& node : nodes_) node.vote = YesWithResults;
@@ -200,140 +159,6 @@ TEST_F(EngineRequestsTest, WhenAnswersTakeAllTheirSpaceOnlyKnownIdsAreAnswered) 
   Try();
   Answer(std::nullopt);
   EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
-}
-
-TEST_F(EngineRequestsTest, R18_AnAnswerIsKeptForAsLongAsAnyTryThatJoinedWantsIt) {
-  nodes_[0].holds_votes = true;
-  Start();
-  Try();
-  Try(Expiring(absl::Hours(20)));
-  nodes_[0].Release();
-  Pump();
-  ASSERT_THAT(decisions_.waiting, SizeIs(1));
-  const Retention kept = decisions_.waiting[0].answers.at(0).retention;
-  EXPECT_EQ(kept.keep_until, LogNow() + absl::Hours(20) + kExpirySlack);
-  EXPECT_EQ(kept.expires, clock_.WallNow() + absl::Hours(20));
-  MakeDurable();
-  EXPECT_THAT(answers_, SizeIs(2));
-  EXPECT_THAT(decisions_.asked, IsEmpty());
-}
-
-TEST_F(EngineRequestsTest, R18_WhoJoinsWhenTheAnswerIsWrittenHasItKeptForLongerBeforeItIsTold) {
-  Start();
-  Try();
-  ASSERT_THAT(decisions_.waiting, SizeIs(1));
-  StoredAnswer stored = decisions_.waiting[0].answers.at(0);
-  Try(Expiring(absl::Hours(20)));
-  MakeDurable();
-  EXPECT_THAT(answers_, SizeIs(1));
-  ASSERT_THAT(decisions_.asked, SizeIs(1));
-  const Retention asked = decisions_.asked[0].request.retention;
-  EXPECT_EQ(asked.keep_until, LogNow() + absl::Hours(20) + kExpirySlack);
-  EXPECT_EQ(asked.expires, clock_.WallNow() + absl::Hours(20));
-  EXPECT_THAT(decisions_.asked[0].rounds, ElementsAre(stored.round));
-  Answer(stored);
-  ASSERT_THAT(answers_, SizeIs(2));
-  EXPECT_TRUE(answers_[1].ok() && answers_[1].value().deduplicated());
-  EXPECT_EQ(answers_[1].value().transaction_id(), answers_[0].value().transaction_id());
-  EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
-}
-
-TEST_F(EngineRequestsTest, AnAnswerIsKeptFromTheDecisionOnHoweverLongTheTransactionWaited) {
-  nodes_[0].holds_votes = true;
-  Start();
-  Try(Expiring(absl::Minutes(10)), absl::Hours(2));
-  clock_.Advance(absl::Minutes(59));
-  nodes_[0].Release();
-  Pump();
-  ASSERT_THAT(decisions_.waiting, SizeIs(1));
-  EXPECT_GE(decisions_.waiting[0].answers.at(0).retention.keep_until, LogNow() + absl::Hours(1));
-}
-
-TEST_F(EngineRequestsTest, R18_AnAnswerIsKeptByTheTimeThatPassesWhateverTheWallClockIsSetTo) {
-  nodes_[0].holds_votes = true;
-  Start();
-  Try();
-  clock_.SetWall(clock_.WallNow() - absl::Hours(3));
-  nodes_[0].Release();
-  Pump();
-  ASSERT_THAT(decisions_.waiting, SizeIs(1));
-  EXPECT_EQ(decisions_.waiting[0].log_time, LogNow());
-  EXPECT_EQ(decisions_.waiting[0].answers.at(0).retention.keep_until, LogNow() + kAnswerLifetime);
-}
-
-TEST_F(EngineRequestsTest, R19_AnAttemptIsRememberedAlthoughTheClockIsSetForward) {
-  nodes_[0].vote = [](const v1::Branch&) { return No(Reason::kConstraintViolation, "no"); };
-  Start();
-  Try(/*attempt=*/2);
-  EXPECT_EQ(LastReason(), Reason::kConstraintViolation);
-  clock_.SetWall(clock_.WallNow() + absl::Hours(2));
-  Advance(absl::Seconds(1));
-  Try(/*attempt=*/1);
-  EXPECT_EQ(LastReason(), Reason::kAttemptOutdated);
-  Advance(kAnswerLifetime);
-  Try(/*attempt=*/1);
-  EXPECT_EQ(LastReason(), Reason::kConstraintViolation);
-}
-
-TEST_F(EngineRequestsTest, R19_AnAttemptThatWasOnlyAskedAboutIsRememberedForAsLong) {
-  Start();
-  RequestTry asked{.id = "a", .key = kKey, .body = {}, .attempt = 2, .retention = {}};
-  bool has_room = false;
-  engine_->AskForRequest(&asked, &has_room);
-  EXPECT_TRUE(has_room);
-  Advance(kAnswerLifetime - absl::Seconds(1));
-  Try(/*attempt=*/1);
-  EXPECT_EQ(LastReason(), Reason::kAttemptOutdated);
-}
-
-// Its answer is kept for what was left of its time by the clock that was ahead, and leaves its
-// expire_time behind.
-TEST_F(EngineRequestsTest, R18_WhatExpiresIsNotRunAgainBecauseAClockThatWasAheadIsSetBack) {
-  Start();
-  const RequestTry its = Expiring(absl::Hours(5));
-  clock_.SetWall(clock_.WallNow() + absl::Hours(3));
-  Try(its);
-  ASSERT_THAT(decisions_.waiting, SizeIs(1));
-  const StoredAnswer stored = decisions_.waiting[0].answers.at(0);
-  EXPECT_EQ(stored.retention.keep_until, LogNow() + absl::Hours(2) + kExpirySlack);
-  EXPECT_EQ(stored.retention.expires, its.expires);
-  MakeDurable();
-  clock_.SetWall(clock_.WallNow() - absl::Hours(3));
-  Advance(stored.retention.keep_until - LogNow());
-  mailbox_.push_back(ForgottenAnswers{stored.round, {kKey}, stored.retention.expires});
-  EXPECT_LT(clock_.WallNow(), its.expires);
-  Try(its);
-  EXPECT_EQ(LastReason(), Reason::kRequestExpired);
-  EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
-  // Others are taken, by the clock that is right again.
-  Try(Expiring(absl::Hours(6)));
-  EXPECT_THAT(nodes_[0].prepared, SizeIs(2));
-}
-
-TEST_F(EngineRequestsTest, R18_WhatIsGoneBeforeItIsLookedUpIsNotRunAgain) {
-  committed_.Add(kKey, RoundId::Make(2, 5));
-  Start();
-  const RequestTry its = Expiring(absl::Hours(1));
-  Try(its);
-  mailbox_.push_back(ForgottenAnswers{RoundId::Make(2, 5), {kKey}, its.expires});
-  Answer(std::nullopt);
-  EXPECT_EQ(LastReason(), Reason::kRequestExpired);
-  EXPECT_THAT(nodes_[0].prepared, IsEmpty());
-}
-
-// That the other one is kept for longer does not help: its expire_time is what is left of it.
-TEST_F(EngineRequestsTest, R18_WhoJoinsWithALaterExpireTimeIsToldWhenThatIsDurable) {
-  Start();
-  clock_.SetWall(clock_.WallNow() - absl::Hours(10));
-  Try(Expiring(absl::Hours(20)));
-  ASSERT_THAT(decisions_.waiting, SizeIs(1));
-  clock_.SetWall(clock_.WallNow() + absl::Hours(15));
-  const RequestTry later = Expiring(absl::Hours(10));
-  Try(later);
-  MakeDurable();
-  EXPECT_THAT(answers_, SizeIs(1));
-  ASSERT_THAT(decisions_.asked, SizeIs(1));
-  EXPECT_EQ(decisions_.asked[0].request.retention.expires, later.expires);
 }
 
 TEST_F(EngineRequestsTest, WhoJoinedWaitsNoLongerThanItsOwnTimeAndIsToldTheOthersName) {
