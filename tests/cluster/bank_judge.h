@@ -21,6 +21,7 @@ struct Transfer {
   Told told = Told::kNothing;
   std::string transaction_id;   // as far as the client was told
   std::string request_id;       // empty: it was sent without one
+  bool has_expire_time = false;
   Told found = Told::kNothing;  // by GetTransaction afterwards; kNothing: it was not asked
 };
 

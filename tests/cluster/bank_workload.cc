@@ -6,9 +6,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 
 namespace lockstep::testing_support {
 namespace {
+
+// Of those that have one. A coordinator's clock leaps by more, and refuses them meanwhile.
+constexpr absl::Duration kExpireTime = absl::Hours(1);
 
 void AddStatement(v1::Operation* operation, const std::string& sql,
                   const std::vector<int64_t>& numbers, const std::string& text = "") {
@@ -21,6 +25,10 @@ void AddStatement(v1::Operation* operation, const std::string& sql,
 v1::ExecuteRequest RequestFor(const Transfer& transfer) {
   v1::ExecuteRequest request;
   request.set_request_id(transfer.request_id);
+  if (transfer.has_expire_time) {
+    const absl::Time expires = absl::Now() + kExpireTime;
+    request.mutable_expire_time()->set_seconds(absl::ToUnixSeconds(expires));
+  }
   for (size_t i = 0; i < transfer.databases.size(); ++i) {
     v1::Operation* operation = request.add_operations();
     operation->set_database(transfer.databases[i]);
@@ -135,6 +143,7 @@ Transfer BankWorkload::MakeTransfer(std::mt19937_64* random) {
   const std::lock_guard lock(mutex_);
   transfer.id = absl::StrCat(++next_id_);
   if (has_request_id) transfer.request_id = absl::StrCat("transfer-", transfer.id);
+  transfer.has_expire_time = has_request_id && (*random)() % 3 == 0;
   return transfer;
 }
 

@@ -30,8 +30,8 @@ struct WorkloadCounts {
 
 // Each of the databases bank, stock and orders has accounts and a table of the transfers done. A
 // transfer takes money from an account in one database, gives it to one in another, and writes its
-// id in all its databases. Every other one has a request_id. Balances never fall below zero, so
-// some are refused midway.
+// id in all its databases. Every other one has a request_id, and a third of those an expire_time.
+// Balances never fall below zero, so some are refused midway.
 class BankWorkload {
  public:
   static constexpr int kAccounts = 20;  // in each database

@@ -58,7 +58,17 @@ std::vector<Exploration> MakeExplorations() {
   add_wide("ThreeParticipants", {.crashes = 1}, 1'000'000, true);
   add_wide("ThreeParticipantsAndLosses", {.losses = 1}, 1'000'000, true);
   add_wide("ThreeParticipantsAndRepeats", {.repeats = 1}, 1'000'000, true);
+  add_wide("ThreeParticipantsAndARestart", {.coordinator_crashes = 1}, 1'000'000, true);
+  const ModelTransaction behind = {Needs::kWritten, 0, {0, 1}};
+  const auto add_three = [&](std::string name, Faults faults) {
+    add(MakeWide(std::move(name), {2, 1}, {all_three, only_first, behind}, faults), 1'000'000,
+        true);
+  };
+  add_three("ThreeOfThree", {.crashes = 1});
+  add_three("ThreeOfThreeAndLosses", {.losses = 1});
+  add_three("ThreeOfThreeAndARestart", {.coordinator_crashes = 1});
   // Too many states for every run; what is near the start is there.
+  add_wide("ThreeParticipantsTwoCrashes", {.crashes = 2}, 500'000, false);
   add_wide("ThreeParticipantsCrashesAndLosses", {.crashes = 1, .losses = 1}, 500'000, false);
   add(MakeSetup("AllAtOnce", {kFirst, kOnlyFirst},
                 {.crashes = 1, .coordinator_crashes = 1, .losses = 1, .repeats = 1}),

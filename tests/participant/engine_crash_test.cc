@@ -50,6 +50,30 @@ TEST_F(EngineTest, ARoundInDoubtIsRolledBackByALaterTerm) {
   EXPECT_EQ(restarted->Read("SELECT k FROM t"), "9");
 }
 
+// Repeated by the network, long after: after the WAL that had the round was overwritten, and in
+// another process too.
+TEST_F(EngineTest, R3_ARepeatedPrepareAndCommitOfARoundBeforeACheckpointChangeNothing) {
+  EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(1), {Insert(1)})), "Y");
+  EXPECT_TRUE(node_->Commit(Round(1)).ok());
+  // Enough for a checkpoint in a pause, after which the WAL starts over.
+  ASSERT_TRUE(node_->Execute({"INSERT INTO t(v) VALUES(zeroblob(6000000))"})->ok());
+  const int64_t before = node_->Report().wal_bytes;
+  node_->clock().Advance(kCheckpointPause);
+  node_->engine().Idle();
+  EXPECT_TRUE(node_->Commit(Round(1)).ok()) << "it is told once more that it was committed";
+  EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(2), {Insert(7)})), "Y");
+  EXPECT_LT(node_->Report().wal_bytes, before);
+  EXPECT_TRUE(node_->Commit(Round(2)).ok());
+  auto restarted = StartAfterKill();
+  for (TestNode* node : {node_.get(), restarted.get()}) {
+    EXPECT_EQ(node->Prepare(Round(1), {Insert(3)}).reason(), Reason::kRoundUnknown);
+    EXPECT_TRUE(node->Commit(Round(1)).ok());
+    EXPECT_EQ(node->Report().applied, Round(2));
+    EXPECT_FALSE(node->Report().held.has_value());
+    EXPECT_EQ(node->Read(kCount), "3");
+  }
+}
+
 TEST_F(EngineTest, R7_ACutKeepsExactlyThePrefixAndIsDurableWhenAnswered) {
   EXPECT_EQ(TestNode::Letters(node_->Prepare(
                 Round(1), {Insert(1), {"INSERT INTO nowhere VALUES(1)"}, Insert(3), Insert(4)})),

@@ -1,8 +1,7 @@
 // The cases that matter most, as text: every file in scenarios/ is run and compared.
 //
 //   scenario_test            run all
-//   scenario_test --accept   write what happens into the files, for a person to read before a
-//   commit
+//   scenario_test --accept   write what happens into the files, to be read before a commit
 //
 // A file has comments (#), steps, and below each step, indented, what it has to lead to: what a
 // coordinator c0, c1, … does, and what a participant p0, p1, … answers, in this order and nothing
