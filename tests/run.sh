@@ -118,7 +118,8 @@ group_cluster() {
   local chaos_seconds=${LOCKSTEP_CHAOS_SECONDS:-300}
   local extra=$((chaos_seconds + ${LOCKSTEP_SOAK_SECONDS:-20} + ${LOCKSTEP_FAILPOINT_SECONDS:-0}))
   local longest_test=$((longest_test + extra))
-  LOCKSTEP_CHAOS_SECONDS=$chaos_seconds run_ctest "$build_dir" -L cluster
+  # They mostly wait; what has to be alone says so to ctest.
+  LOCKSTEP_CHAOS_SECONDS=$chaos_seconds run_ctest "$build_dir" -L cluster -j "$jobs"
 }
 
 group_grpcurl() {
@@ -149,13 +150,21 @@ group_compose() {
   tests/compose/run.sh
 }
 
+build_fuzz() {
+  deploy/install-deps.sh clang && tests/fuzz/run.sh "$build_dir-fuzz" --build
+}
+
 group_fuzz() {
-  deploy/install-deps.sh clang && tests/fuzz/run.sh "$build_dir-fuzz"
+  is_built fuzz && tests/fuzz/run.sh "$build_dir-fuzz"
+}
+
+build_asan() {
+  sanitizer_build "$asan_dir" address && build "$asan_dir" tests/all
 }
 
 # What shifts clocks, slows syncs, counts memory or waits for rare steps has no sense there.
 group_asan() {
-  sanitizer_build "$asan_dir" address && build "$asan_dir" tests/all || return
+  is_built asan || return
   LOCKSTEP_CHAOS_SECONDS=0 LOCKSTEP_KILLS=${LOCKSTEP_ASAN_KILLS:-25} LOCKSTEP_POWER_LOSS_IMAGES=500 \
     LOCKSTEP_MODEL_STATES=5000 \
     LOCKSTEP_SIMULATION_SEEDS=1000 LOCKSTEP_SIMULATION_SQLITE_SEEDS=50 \
@@ -164,21 +173,57 @@ group_asan() {
 
 # gRPC and absl::Mutex give false reports under ThreadSanitizer, so only programs without gRPC run;
 # and what has one thread has no races: the pure protocols, the simulator, the power-loss images.
-group_tsan() {
-  sanitizer_build "$tsan_dir" thread || return
-  local program commands programs=()
+tsan_programs() {
+  local program commands
   for program in $(cd "$tsan_dir" && ctest -N -L unit | sed -n 's/^ *Test *#[0-9]*: //p'); do
     [[ $program =~ protocol_test|simulation|model_test|power_loss|fail_at_n|damage|mutants|tidy ]] && continue
     commands=$(ninja -C "$tsan_dir" -t commands "tests/$program" 2>/dev/null) || continue
-    [[ $commands == *"libgrpc++"* ]] || programs+=("$program")
+    [[ $commands == *"libgrpc++"* ]] || echo "$program"
   done
-  if [ ${#programs[@]} -eq 0 ]; then
-    echo "SKIPPED: every unit test carries gRPC"
-    echo "0 passed, 0 failed, 1 skipped"
-    return 0
-  fi
-  build "$tsan_dir" "${programs[@]/#/tests/}" || return
+}
+
+build_tsan() {
+  sanitizer_build "$tsan_dir" thread || return
+  local programs
+  mapfile -t programs < <(tsan_programs)
+  build "$tsan_dir" "${programs[@]/#/tests/}"
+}
+
+group_tsan() {
+  is_built tsan || return
+  local programs
+  mapfile -t programs < <(tsan_programs)
   run_ctest "$tsan_dir" -L unit -R "^($(IFS='|'; echo "${programs[*]}"))\$" -j "$jobs"
+}
+
+# Some groups have builds of their own (build_NAME). Those go on, at the lowest priority, while earlier
+# groups wait for servers and containers.
+later_builds= # the process, which leads its group
+trap '[ -z "$later_builds" ] || kill -- "-$later_builds" 2>/dev/null' EXIT
+has_build() {
+  [ "$(type -t "build_$1")" = function ]
+}
+start_later_builds() {
+  local name
+  for name in "$@"; do
+    has_build "$name" || continue
+    rm -f "$log_dir/$name-build.done"
+    renice -n 19 "$BASHPID" >/dev/null
+    "build_$name" >"$log_dir/$name-build.log" 2>&1 && touch "$log_dir/$name-build.done"
+  done
+}
+finish_later_builds() {
+  local started=$SECONDS
+  wait "$later_builds"
+  summary+=("$(printf '%-12s %58d s' "more builds" $((SECONDS - started)))")
+  later_builds=
+}
+
+# is_built NAME: fails, with what it said, if that build has.
+is_built() {
+  [ -f "$log_dir/$1-build.done" ] && return
+  tail -n 200 "$log_dir/$1-build.log"
+  return 1
 }
 
 total_passed=0
@@ -224,7 +269,19 @@ mkdir -p "$log_dir"
 run_group build prepare
 
 if [ ${#only[@]} -eq 0 ]; then only=("${groups[@]}"); fi
-for name in "${only[@]}"; do run_group "$name" "group_$name"; done
+builds_started=
+for name in "${only[@]}"; do
+  # The unit tests leave no processor idle.
+  if [ "$name" != unit ] && [ -z "$builds_started" ]; then
+    set -m # they get a process group, which ends with this script
+    start_later_builds "${only[@]}" &
+    set +m
+    later_builds=$!
+    builds_started=yes
+  fi
+  if has_build "$name" && [ -n "$later_builds" ]; then finish_later_builds; fi
+  run_group "$name" "group_$name"
+done
 
 echo
 echo "=== summary"

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Builds the fuzzers and runs each on its corpus, two at a time: tests/fuzz/run.sh BUILD_DIR [NAME...]
 #
+#   tests/fuzz/run.sh BUILD_DIR --build   only builds them
+#
 # LOCKSTEP_FUZZ_SECONDS   for how long each one (default: 20)
 # LOCKSTEP_FUZZ_CORPUS    where what they find that is new is kept for the next run (default: nowhere)
 #
@@ -19,6 +21,7 @@ cmake -S "$root" -B "$build_dir" -G Ninja -DLOCKSTEP_FUZZ=ON -DCMAKE_C_COMPILER=
   -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" >"$build_dir.log" 2>&1 ||
   { cat "$build_dir.log"; exit 1; }
 nice cmake --build "$build_dir" --parallel "$(nproc)" -- fuzz || exit 1
+if [ "$*" = --build ]; then exit 0; fi
 
 results=$build_dir/results
 mkdir -p "$results"
