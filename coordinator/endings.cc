@@ -191,8 +191,8 @@ Error AttemptOutdated(const RequestTry& request, uint32_t seen_attempt) {
 Error RequestExpired(const std::string& request_id) {
   return NotStarted(Reason::kRequestExpired,
                     absl::StrCat("The request_id ", request_id,
-                                 " came after its expire_time, by a clock that the coordinator has "
-                                 "or had, so it is not taken: whether an "
+                                 " came after its expire_time, or nothing is known any more of "
+                                 "requests with one like that, so it is not taken: whether an "
                                  "earlier try was committed can only be read from the data."));
 }
 

@@ -119,10 +119,12 @@ void Engine::Take(Message& message) {
                                 : "there is room for request_ids again");
   } else if (auto* forgotten = std::get_if<ForgottenAnswers>(&message)) {
     requests_.Forget(forgotten->round, forgotten->keys, forgotten->expires);
+    TellOfForgottenExpiry();
   } else if (std::holds_alternative<Begin>(message)) {
     started_ = true;
     last_tick_ = now_.monotonic;
     protocol_.Start(now_, &effects_);
+    TellOfForgottenExpiry();
   } else {
     tasks_.push_back(std::move(std::get<Task>(message)));
   }

@@ -181,6 +181,9 @@ class Engine {
   void Join(TransactionHandle handle);
   void TakeAnswer(AnswerLookedUp& looked_up);
   void RunAfterLookUp(TransactionHandle handle);
+  // Of one that was looked up, not found, and is not to run.
+  void EndUnknown(TransactionHandle handle, const Error& error);
+  void TellOfForgottenExpiry();
   void EndJoined(const std::vector<TransactionHandle>& joined, const Retention& kept,
                  const Result<v1::ExecuteResponse>& result);
   std::unique_ptr<Transaction> RemoveJoined(TransactionHandle handle);
@@ -221,6 +224,7 @@ class Engine {
   TransactionTable transactions_;
   RequestTable requests_;
   bool answers_are_full_ = false;
+  absl::Time told_expiry_ = absl::UnixEpoch();                     // of TellOfForgottenExpiry
   std::set<std::pair<absl::Duration, TransactionHandle>> joined_;  // by their deadlines
   uint64_t last_sequence_ = 0;
   std::vector<Voting> voting_;             // by participant

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/logging.h"
 #include "coordinator/endings.h"
 #include "coordinator/engine.h"
 #include "coordinator/request_try.h"
@@ -67,15 +68,31 @@ void Engine::TakeAnswer(AnswerLookedUp& looked_up) {
 void Engine::RunAfterLookUp(TransactionHandle handle) {
   const Transaction& transaction = transactions_.at(handle);
   if (requests_.IsExpired(*transaction.request, RequestNow())) {
-    Error error = RequestExpired(transaction.request->id);
-    return End(transactions_.Remove(handle), std::move(error), RoundId());
+    return EndUnknown(handle, RequestExpired(transaction.request->id));
   }
   if (transaction.shares.empty()) {
     // It joined one that was committed, and whose answer is gone already.
-    Error error = StillUnknown(transaction.id);
-    return End(transactions_.Remove(handle), std::move(error), RoundId());
+    return EndUnknown(handle, StillUnknown(transaction.id));
   }
   SubmitIfThereIsRoom(handle);
+}
+
+void Engine::EndUnknown(TransactionHandle handle, const Error& error) {
+  std::unique_ptr<Transaction> transaction = transactions_.Remove(handle);
+  EndJoined(requests_.EndUnknown(*transaction->request), transaction->answer_retention, error);
+  Refuse(std::move(transaction), error);
+}
+
+// Once each time: nothing else would say why good expire_times are refused.
+void Engine::TellOfForgottenExpiry() {
+  const absl::Time expiry = requests_.forgotten_expiry();
+  if (expiry <= told_expiry_ || expiry <= now_.wall + kExpirySlack) return;
+  told_expiry_ = expiry;
+  Log(LogLevel::kWarning,
+      "a clock was ahead when an expire_time was accepted that is forgotten now: those up to it "
+      "are "
+      "refused until time gets there",
+      {{"expire_time", absl::FormatTime(absl::RFC3339_sec, expiry, absl::UTCTimeZone())}});
 }
 
 std::unique_ptr<Transaction> Engine::RemoveJoined(TransactionHandle handle) {

@@ -21,7 +21,7 @@
 # LOCKSTEP_FUZZ_SECONDS   how long each fuzzer of the fuzz group runs (default: 20)
 # LOCKSTEP_CHAOS_SECONDS  how long it goes on killing, at least; hours are possible (default: 300; in
 #                         the asan group 0)
-# LOCKSTEP_SOAK_SECONDS   how long the cluster group keeps a cluster under 70 % of its full load and looks
+# LOCKSTEP_SOAK_SECONDS   how long the measure group keeps a cluster under 70 % of its full load and looks
 #                         at what it takes (default: 20); an hour is possible
 #
 # Ends with a table of the groups and the line "N passed, N failed" (", N skipped").
@@ -35,7 +35,7 @@ build_dir=${LOCKSTEP_BUILD_DIR:-$root/build}
 asan_dir=$build_dir-asan
 tsan_dir=$build_dir-tsan
 log_dir=$build_dir/test-logs
-groups=(unit cluster grpcurl wire readme cli examples quickstart compose fuzz asan tsan)
+groups=(unit measure cluster grpcurl wire readme cli examples quickstart compose fuzz asan tsan)
 jobs=$(nproc)
 
 usage() {
@@ -114,11 +114,16 @@ group_unit() {
   run_ctest "$build_dir" -L unit -j "$jobs"
 }
 
+# Alone, and before anything is built beside it.
+group_measure() {
+  local longest_test=$((longest_test + ${LOCKSTEP_SOAK_SECONDS:-20}))
+  run_ctest "$build_dir" -L measure
+}
+
 group_cluster() {
   local chaos_seconds=${LOCKSTEP_CHAOS_SECONDS:-300}
-  local extra=$((chaos_seconds + ${LOCKSTEP_SOAK_SECONDS:-20} + ${LOCKSTEP_FAILPOINT_SECONDS:-0}))
-  local longest_test=$((longest_test + extra))
-  # They mostly wait; what has to be alone says so to ctest.
+  local longest_test=$((longest_test + chaos_seconds + ${LOCKSTEP_FAILPOINT_SECONDS:-0}))
+  # They mostly wait.
   LOCKSTEP_CHAOS_SECONDS=$chaos_seconds run_ctest "$build_dir" -L cluster -j "$jobs"
 }
 
@@ -151,7 +156,7 @@ group_compose() {
 }
 
 build_fuzz() {
-  deploy/install-deps.sh clang && tests/fuzz/run.sh "$build_dir-fuzz" --build
+  tests/fuzz/run.sh "$build_dir-fuzz" --build
 }
 
 group_fuzz() {
@@ -168,7 +173,7 @@ group_asan() {
   LOCKSTEP_CHAOS_SECONDS=0 LOCKSTEP_KILLS=${LOCKSTEP_ASAN_KILLS:-25} LOCKSTEP_POWER_LOSS_IMAGES=500 \
     LOCKSTEP_MODEL_STATES=5000 \
     LOCKSTEP_SIMULATION_SEEDS=1000 LOCKSTEP_SIMULATION_SQLITE_SEEDS=50 \
-    run_ctest "$asan_dir" -L 'unit|cluster' -E '^(failpoints|proxied|soak|decision_log_fail_at_n|decision_log_damage)_test$' -j "$jobs"
+    run_ctest "$asan_dir" -L 'unit|cluster' -E '^(failpoints|proxied|decision_log_fail_at_n|decision_log_damage)_test$' -j "$jobs"
 }
 
 # gRPC and absl::Mutex give false reports under ThreadSanitizer, so only programs without gRPC run;
@@ -186,7 +191,7 @@ build_tsan() {
   sanitizer_build "$tsan_dir" thread || return
   local programs
   mapfile -t programs < <(tsan_programs)
-  build "$tsan_dir" "${programs[@]/#/tests/}"
+  [ ${#programs[@]} -gt 0 ] && build "$tsan_dir" "${programs[@]/#/tests/}"
 }
 
 group_tsan() {
@@ -205,10 +210,8 @@ has_build() {
 }
 start_later_builds() {
   local name
+  renice -n 19 "$BASHPID" >/dev/null
   for name in "$@"; do
-    has_build "$name" || continue
-    rm -f "$log_dir/$name-build.done"
-    renice -n 19 "$BASHPID" >/dev/null
     "build_$name" >"$log_dir/$name-build.log" 2>&1 && touch "$log_dir/$name-build.done"
   done
 }
@@ -262,22 +265,28 @@ run_group() {
 }
 
 prepare() {
-  deploy/install-deps.sh build test && configure "$build_dir" && build "$build_dir"
+  local packages=(build test)
+  if [[ " ${only[*]} " == *" fuzz "* ]]; then packages+=(clang); fi
+  deploy/install-deps.sh "${packages[@]}" && configure "$build_dir" && build "$build_dir"
 }
 
 mkdir -p "$log_dir"
+if [ ${#only[@]} -eq 0 ]; then only=("${groups[@]}"); fi
 run_group build prepare
 
-if [ ${#only[@]} -eq 0 ]; then only=("${groups[@]}"); fi
-builds_started=
+waiting_builds=()
 for name in "${only[@]}"; do
-  # The unit tests leave no processor idle.
-  if [ "$name" != unit ] && [ -z "$builds_started" ]; then
+  if has_build "$name"; then waiting_builds+=("$name"); fi
+done
+rm -f "$log_dir"/*-build.done
+for name in "${only[@]}"; do
+  # The unit tests leave no processor idle, and what is measured is alone.
+  if [[ ! $name =~ ^(unit|measure)$ ]] && [ ${#waiting_builds[@]} -gt 0 ]; then
     set -m # they get a process group, which ends with this script
-    start_later_builds "${only[@]}" &
+    start_later_builds "${waiting_builds[@]}" </dev/null &
     set +m
     later_builds=$!
-    builds_started=yes
+    waiting_builds=()
   fi
   if has_build "$name" && [ -n "$later_builds" ]; then finish_later_builds; fi
   run_group "$name" "group_$name"

@@ -85,8 +85,8 @@ RequestTable::Admission RequestTable::Admit(const RequestTry& its, TransactionHa
     running->second.body = its.body;
     running->second.first = handle;
     running->second.retention = its.retention;
-    // Its answer stands for those earlier attempts too.
-    running->second.retention.Extend({.expires = SeenExpiryOf(its.id)});
+    // Its answer stands for those earlier attempts too, and they are forgotten when it is there.
+    running->second.retention.Extend(SeenRetentionOf(its.id));
     admission.verdict = admission.rounds.empty() ? Verdict::kRun : Verdict::kLookUp;
   } else if (running->second.body == its.body) {
     running->second.joined.push_back(handle);
@@ -113,15 +113,23 @@ void RequestTable::Leave(const std::string& id, TransactionHandle handle) {
 std::vector<TransactionHandle> RequestTable::End(const RequestTry& its, RoundId round) {
   const auto running = in_flight_.find(its.id);
   LOCKSTEP_CHECK(running != in_flight_.end(), "a try ends that was not in flight");
-  std::vector<TransactionHandle> joined = std::move(running->second.joined);
-  in_flight_.erase(running);
-  if (!round.is_none()) {
+  if (round.is_none()) {
+    if (const auto seen = attempts_.find(its.id); seen != attempts_.end()) {
+      seen->second.aborted = true;
+    }
+  } else {
     committed_.Add(its.key, round);
     // Every later try is told the answer, whatever its attempt.
     ForgetAttempt(its.id);
-  } else if (const auto seen = attempts_.find(its.id); seen != attempts_.end()) {
-    seen->second.aborted = true;
   }
+  return EndUnknown(its);
+}
+
+std::vector<TransactionHandle> RequestTable::EndUnknown(const RequestTry& its) {
+  const auto running = in_flight_.find(its.id);
+  LOCKSTEP_CHECK(running != in_flight_.end(), "a try ends that was not in flight");
+  std::vector<TransactionHandle> joined = std::move(running->second.joined);
+  in_flight_.erase(running);
   return joined;
 }
 
@@ -156,25 +164,26 @@ uint32_t RequestTable::SeenAttemptOf(const std::string& id) const {
   return seen == attempts_.end() ? 0 : seen->second.attempt;
 }
 
-absl::Time RequestTable::SeenExpiryOf(const std::string& id) const {
+Retention RequestTable::SeenRetentionOf(const std::string& id) const {
   const auto seen = attempts_.find(id);
-  return seen == attempts_.end() ? absl::UnixEpoch() : seen->second.expires;
+  if (seen == attempts_.end()) return {};
+  return {.keep_until = seen->second.place->first, .expires = seen->second.expires};
 }
 
 bool RequestTable::Remember(const RequestTry& its) {
   if (its.attempt == 0) return true;
   SeenAttempt remembered;
   remembered.attempt = its.attempt;
-  Retention retention = its.retention;
+  Retention asked = its.retention;
+  asked.Extend(SeenRetentionOf(its.id));
   if (const auto seen = attempts_.find(its.id); seen != attempts_.end()) {
-    retention.Extend({.keep_until = seen->second.place->first, .expires = SeenExpiryOf(its.id)});
     remembered.aborted = seen->second.aborted;
     ForgetAttempt(its.id);
   } else if (attempts_.size() >= options_.attempts) {
     return false;
   }
-  remembered.expires = retention.expires;
-  remembered.place = attempts_by_time_.emplace(retention.keep_until, its.id);
+  remembered.expires = asked.expires;
+  remembered.place = attempts_by_time_.emplace(asked.keep_until, its.id);
   attempts_.emplace(its.id, remembered);
   return true;
 }

@@ -36,7 +36,8 @@ struct RequestTime {
 };
 
 // How long what is known of a request_id is kept, and what is left of it then: tries that expire by
-// `expires` are not taken any more, whatever a wall clock says by then.
+// `expires` are not taken any more, whatever a wall clock says by then. By the clock that took
+// them, keep_until is not before `expires`: where one is extended the other is too.
 struct Retention {
   absl::Time keep_until = absl::UnixEpoch();  // at least; by LogClock
   absl::Time expires = absl::UnixEpoch();     // the latest expire_time of its tries, if any has one
@@ -149,6 +150,8 @@ class RequestTable {
   // those that joined it, in the order in which they came, so that no attempt is lower than one
   // before it.
   std::vector<TransactionHandle> End(const RequestTry& its, RoundId round);
+  // The same for one that was looked up, not found, and not run: nothing is known of earlier ones.
+  std::vector<TransactionHandle> EndUnknown(const RequestTry& its);
   // How it stands with an id. With an attempt above 0, lower ones are refused from now on (as if
   // that attempt had come); false by *has_room if that cannot be remembered.
   Standing Ask(const RequestTry& its, bool* has_room);
@@ -157,6 +160,8 @@ class RequestTable {
   // Time passes: attempts whose time is over are forgotten, a bounded number a call.
   void Expire(const RequestTime& now);
 
+  // The latest expire_time of what is not known any more: tries that expire by then are not taken.
+  absl::Time forgotten_expiry() const { return forgotten_expiry_; }
   size_t in_flight() const { return in_flight_.size(); }
   size_t attempts() const { return attempts_.size(); }
 
@@ -176,13 +181,13 @@ class RequestTable {
   };
 
   uint32_t SeenAttemptOf(const std::string& id) const;
-  absl::Time SeenExpiryOf(const std::string& id) const;
+  Retention SeenRetentionOf(const std::string& id) const;
   bool Remember(const RequestTry& its);
   void ForgetAttempt(const std::string& id);
 
   const RequestTableOptions options_;
   RequestIndex committed_;
-  absl::Time forgotten_expiry_;
+  absl::Time forgotten_expiry_;  // the latest expire_time of what was known, and is not any more
   absl::flat_hash_map<std::string, InFlight> in_flight_;
   absl::flat_hash_map<std::string, SeenAttempt> attempts_;
   ByTime attempts_by_time_;

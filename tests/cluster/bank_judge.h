@@ -19,8 +19,8 @@ struct Transfer {
   int64_t from_account = 0;
   int64_t to_account = 0;  // in the second database; a third only learns of the transfer
   Told told = Told::kNothing;
-  std::string transaction_id;   // as far as the client was told
-  std::string request_id;       // empty: it was sent without one
+  std::string transaction_id;  // as far as the client was told
+  std::string request_id;      // empty: it was sent without one
   bool has_expire_time = false;
   Told found = Told::kNothing;  // by GetTransaction afterwards; kNothing: it was not asked
 };

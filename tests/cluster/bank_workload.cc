@@ -11,7 +11,8 @@
 namespace lockstep::testing_support {
 namespace {
 
-// Of those that have one. A coordinator's clock leaps by more, and refuses them meanwhile.
+// Of those that have one. A coordinator's clock leaps by more, and refuses them meanwhile; none is
+// forgotten as soon as that.
 constexpr absl::Duration kExpireTime = absl::Hours(1);
 
 void AddStatement(v1::Operation* operation, const std::string& sql,

@@ -234,6 +234,11 @@ class FailpointsTest : public testing::Test {
       });
     }
   }
+  static void RepeatWithSeed(const std::string& more = "") {
+    const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
+    RepeatByArguments(absl::StrCat("--gtest_filter=", test.test_suite_name(), ".", test.name(),
+                                   " --seed ", ThePlan().seed, more));
+  }
   template <typename Body>
   void Part(Body body) {
     since_audit_.clear();
@@ -241,10 +246,7 @@ class FailpointsTest : public testing::Test {
     body();
     Audit();
     if (!HasFailure()) return;
-    const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
-    RepeatByArguments(absl::StrCat("--gtest_filter=", test.test_suite_name(), ".", test.name(),
-                                   " --seed ", ThePlan().seed, " --chain ",
-                                   absl::StrJoin(since_audit_, "/")));
+    RepeatWithSeed(absl::StrCat(" --chain ", absl::StrJoin(since_audit_, "/")));
   }
 
   void RunGivenChains() {
@@ -289,7 +291,8 @@ class FailpointsTest : public testing::Test {
 
 TEST_F(FailpointsTest, WhereverProcessesEndThreeTimesInARowEveryTransferIsWholeAndAsItWasTold) {
   const Plan& plan = ThePlan();
-  std::cout << "seed " << plan.seed << std::endl;
+  RepeatWithSeed();
+  std::cout << "to repeat: " << RepeatCommand() << std::endl;
   cluster_.StartAll();
   ASSERT_EQ(cluster_.WaitUntilSettled(kSettled).value_or(""), "");
   workload_.CreateTables();
@@ -327,7 +330,9 @@ TEST(SetUpFailpointsTest, AVolumeWhoseFirstStartEndedAnywhereIsSetUpByALaterStar
     for (int depth = 0; depth < 3; ++depth) {
       orders.Arm(0, failpoint.name);
       cluster.participant(0).Start();
-      const auto exit = cluster.participant(0).WaitForExit(absl::Seconds(3));
+      // The first time it comes there; what was set up then is not set up again.
+      const auto exit =
+          cluster.participant(0).WaitForExit(depth == 0 ? kSettled : absl::Seconds(3));
       EXPECT_TRUE(exit == kKilled || (!exit && depth > 0)) << cluster.participant(0).LogTail();
       if (!exit) cluster.participant(0).Kill();
     }

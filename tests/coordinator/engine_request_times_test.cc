@@ -121,12 +121,15 @@ TEST_F(EngineRequestsTest, R18_WhatExpiresIsNotRunAgainBecauseAClockThatWasAhead
 TEST_F(EngineRequestsTest, R18_WhatIsGoneBeforeItIsLookedUpIsNotRunAgain) {
   committed_.Add(kKey, RoundId::Make(2, 5));
   Start();
-  const RequestTry its = Expiring(absl::Hours(1));
+  RequestTry its = Expiring(absl::Hours(1));
+  its.attempt = 1;
   Try(its);
   mailbox_.push_back(ForgottenAnswers{RoundId::Make(2, 5), {kKey}, its.expires});
   Answer(std::nullopt);
   EXPECT_EQ(LastReason(), Reason::kRequestExpired);
   EXPECT_THAT(nodes_[0].prepared, IsEmpty());
+  bool has_room = false;
+  EXPECT_FALSE(engine_->AskForRequest(&its, &has_room).aborted) << "it was committed";
 }
 
 // That the other one is kept for longer does not help: its expire_time is what is left of it.

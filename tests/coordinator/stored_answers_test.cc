@@ -134,6 +134,30 @@ TEST_F(StoredAnswersTest, R18_DroppedAnswersLeaveTheLatestOfTheirExpireTimesToLa
   EXPECT_EQ(RecoveredExpiry(), latest) << "an earlier one came after it";
 }
 
+TEST_F(StoredAnswersTest, R18_ARoundsAnswersLeaveTheLatestOfTheirExpireTimes) {
+  auto log = Start();
+  Decision decision = DecisionOf(kFirst, {1});
+  for (const int hours : {1, 3, 2}) {
+    const std::string id = std::to_string(hours);
+    decision.answers.push_back(AnswerOf(*log, id, kNow + absl::Hours(hours)));
+  }
+  ASSERT_TRUE(log->Write(BatchOf({decision})).ok());
+  EXPECT_THAT(*log->PruneAnswers(kNow + absl::Hours(3)), IsEmpty());
+  const std::vector<ForgottenAnswers> dropped =
+      *log->PruneAnswers(kNow + absl::Hours(3) + absl::Seconds(1));
+  ASSERT_THAT(dropped, SizeIs(1));
+  EXPECT_EQ(dropped[0].expires, kNow + absl::Hours(3));
+}
+
+TEST_F(StoredAnswersTest, R18_ARetryThatIsKeptForLongerTakesNoExpireTimeBack) {
+  auto log = Start();
+  Write(log.get(), kFirst, {"a"}, kNow + absl::Hours(2));
+  EXPECT_TRUE(Find(log.get(), "a", {kFirst}, {.keep_until = kNow + absl::Hours(5)}));
+  const std::vector<ForgottenAnswers> dropped = *log->PruneAnswers(kNow + absl::Hours(6));
+  ASSERT_THAT(dropped, SizeIs(1));
+  EXPECT_EQ(dropped[0].expires, kNow + absl::Hours(2));
+}
+
 TEST_F(StoredAnswersTest, R18_AnAnswerThatIsKeptLeavesNoExpireTimeBehind) {
   {
     auto log = Start();

@@ -57,8 +57,7 @@ void PrintTrace(const std::vector<std::string>& trace) {
 // A check of a participant that fails ends the process.
 void TellTrace(int) {
   std::signal(SIGABRT, SIG_DFL);
-  if (running == nullptr) return;
-  PrintTrace(running->TraceOfNow());
+  if (running != nullptr) PrintTrace(running->TraceOfNow());
   std::printf("to repeat: %s\n", RepeatCommand().c_str());
   std::fflush(stdout);
 }

@@ -79,7 +79,7 @@ void World::Admit(size_t index, const SimTry& its) {
         return EndCoordinator(index);
       }
       if (!answer && coordinator.requests.IsExpired(taken.its, now)) {
-        for (const TransactionHandle joined : coordinator.requests.End(taken.its, RoundId())) {
+        for (const TransactionHandle joined : coordinator.requests.EndUnknown(taken.its)) {
           Refuse(joined);
         }
         return Refuse(taken.transaction);

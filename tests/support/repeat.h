@@ -1,5 +1,6 @@
 // The command that repeats a test. Every test program prints it for each test that fails, and when
-// a check ends the program in a test.
+// a check ends the program in a test. What ends it otherwise (a sanitizer, a signal) leaves the
+// test's name as the last line.
 #ifndef LOCKSTEP_TESTS_SUPPORT_REPEAT_H_
 #define LOCKSTEP_TESTS_SUPPORT_REPEAT_H_
 

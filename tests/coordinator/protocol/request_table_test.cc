@@ -242,7 +242,36 @@ TEST(RequestTableTest, R19_TheAnswerStandsForTheExpireTimesOfEarlierAttempts) {
   table.Admit(first, 1, At(0));
   table.End(first, kNone);
   table.Admit(second, 2, At(0));
+  // For as long, too: or the answer would leave it behind before its time.
   EXPECT_EQ(table.RetentionOfAnswer("a", At(0)).expires, first.expires);
+  EXPECT_EQ(table.RetentionOfAnswer("a", At(0)).keep_until, first.retention.keep_until);
+}
+
+TEST(RequestTableTest, R19_ALaterAttemptIsRememberedForWhatAnEarlierOneAskedFor) {
+  RequestTable table({});
+  const RequestTry first = Expiring(table, kWall + absl::Hours(20), At(0), 1);
+  table.Admit(first, 1, At(0));
+  table.End(first, kNone);
+  const RequestTry second = Expiring(table, kWall + absl::Hours(2), At(0), 2);
+  table.Admit(second, 2, At(0));
+  table.End(second, kNone);
+  table.Expire(At(19 * 60));
+  EXPECT_EQ(table.attempts(), 1u);
+  table.Expire(At(21 * 60));
+  EXPECT_EQ(table.forgotten_expiry(), first.expires);
+}
+
+TEST(RequestTableTest, OneThatWasLookedUpAndIsNotKnownWasNotAborted) {
+  RequestTable table({});
+  bool has_room = false;
+  table.Admit(Try("a", 1), 1, At(0));
+  table.End(Try("a", 1), kRound);
+  EXPECT_EQ(table.Admit(Try("a", 2), 2, At(0)).verdict, Verdict::kLookUp);
+  EXPECT_EQ(table.Admit(Try("a", 3), 3, At(0)).verdict, Verdict::kJoin);
+  EXPECT_THAT(table.EndUnknown(Try("a", 2)), ElementsAre(3));
+  EXPECT_FALSE(table.Ask(Try("a"), &has_room).aborted);
+  EXPECT_FALSE(table.Ask(Try("a"), &has_room).in_flight);
+  EXPECT_EQ(table.Admit(Try("a", 2), 4, At(0)).verdict, Verdict::kOutdated);
 }
 
 TEST(RequestTableTest, ManyAttemptsWhoseTimeIsOverAreForgottenInSeveralCalls) {
