@@ -7,7 +7,7 @@
 namespace lockstep::participant {
 namespace {
 
-TEST_F(EngineTest, AKilledNodeIsInDoubtAndServesReadsOnly) {
+TEST_F(ParticipantEngineTest, AKilledNodeIsInDoubtAndServesReadsOnly) {
   node_->Prepare(Round(1), {Insert(1)});
   auto restarted = StartAfterKill();
   const NodeReport report = restarted->Report();
@@ -24,7 +24,7 @@ TEST_F(EngineTest, AKilledNodeIsInDoubtAndServesReadsOnly) {
   EXPECT_TRUE(restarted->Report().held->in_doubt);
 }
 
-TEST_F(EngineTest, ARoundInDoubtIsCommittedWhenItsCoordinatorSaysSo) {
+TEST_F(ParticipantEngineTest, ARoundInDoubtIsCommittedWhenItsCoordinatorSaysSo) {
   node_->Prepare(Round(1), {Insert(1), Insert(2)});
   auto restarted = StartAfterKill();
   EXPECT_TRUE(restarted->Commit(Round(1)).ok());
@@ -37,7 +37,7 @@ TEST_F(EngineTest, ARoundInDoubtIsCommittedWhenItsCoordinatorSaysSo) {
   EXPECT_EQ(restarted->Read(kCount), "3");
 }
 
-TEST_F(EngineTest, ARoundInDoubtIsRolledBackByALaterTerm) {
+TEST_F(ParticipantEngineTest, ARoundInDoubtIsRolledBackByALaterTerm) {
   node_->Prepare(Round(1), {Insert(1)});
   auto restarted = StartAfterKill();
   EXPECT_TRUE(restarted->Fence(2).ok());
@@ -52,7 +52,7 @@ TEST_F(EngineTest, ARoundInDoubtIsRolledBackByALaterTerm) {
 
 // Repeated by the network, long after: after the WAL that had the round was overwritten, and in
 // another process too.
-TEST_F(EngineTest, R3_ARepeatedPrepareAndCommitOfARoundBeforeACheckpointChangeNothing) {
+TEST_F(ParticipantEngineTest, R3_ARepeatedPrepareAndCommitOfARoundBeforeACheckpointChangeNothing) {
   EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(1), {Insert(1)})), "Y");
   EXPECT_TRUE(node_->Commit(Round(1)).ok());
   // Enough for a checkpoint in a pause, after which the WAL starts over.
@@ -74,7 +74,7 @@ TEST_F(EngineTest, R3_ARepeatedPrepareAndCommitOfARoundBeforeACheckpointChangeNo
   }
 }
 
-TEST_F(EngineTest, R7_ACutKeepsExactlyThePrefixAndIsDurableWhenAnswered) {
+TEST_F(ParticipantEngineTest, R7_ACutKeepsExactlyThePrefixAndIsDurableWhenAnswered) {
   EXPECT_EQ(TestNode::Letters(node_->Prepare(
                 Round(1), {Insert(1), {"INSERT INTO nowhere VALUES(1)"}, Insert(3), Insert(4)})),
             "YNYY");
@@ -86,7 +86,7 @@ TEST_F(EngineTest, R7_ACutKeepsExactlyThePrefixAndIsDurableWhenAnswered) {
   EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(2), {Insert(4)})), "Y");
 }
 
-TEST_F(EngineTest, R7_ACutOfARoundInDoubtRunsFromItsRecord) {
+TEST_F(ParticipantEngineTest, R7_ACutOfARoundInDoubtRunsFromItsRecord) {
   node_->Prepare(Round(1), {{"INSERT INTO t VALUES(1, random())"}, Insert(2), Insert(3)});
   auto restarted = StartAfterKill();
   EXPECT_TRUE(restarted->Commit(Round(1), 1).ok());
@@ -97,14 +97,14 @@ TEST_F(EngineTest, R7_ACutOfARoundInDoubtRunsFromItsRecord) {
             node_->Read("SELECT v FROM t WHERE k = 1"));
 }
 
-TEST_F(EngineTest, ACutBeyondTheLastYesKeepsAllAndOneBeforeTheFirstIsRefused) {
+TEST_F(ParticipantEngineTest, ACutBeyondTheLastYesKeepsAllAndOneBeforeTheFirstIsRefused) {
   node_->Prepare(Round(1), {{"INSERT INTO nowhere VALUES(1)"}, Insert(2)});
   EXPECT_EQ(node_->Commit(Round(1), 1).reason(), Reason::kRequestInvalid);
   EXPECT_TRUE(node_->Commit(Round(1), 2).ok());
   EXPECT_EQ(node_->Read(kCount), "1");
 }
 
-TEST_F(EngineTest, R7_ARedoBlockLeftByACrashIsFinishedAlone) {
+TEST_F(ParticipantEngineTest, R7_ARedoBlockLeftByACrashIsFinishedAlone) {
   node_->Prepare(Round(1), {Insert(1), Insert(2)});
   // The crash comes between the redo block and its re-execution.
   TestDirectory copy;

@@ -7,7 +7,7 @@
 namespace lockstep::participant {
 namespace {
 
-TEST_F(EngineTest, R1_ATermIsDurableAndOlderOnesAreRefused) {
+TEST_F(ParticipantEngineTest, R1_ATermIsDurableAndOlderOnesAreRefused) {
   EXPECT_TRUE(node_->Fence(5).ok());
   EXPECT_EQ(node_->Fence(4).reason(), Reason::kTermOutdated);
   EXPECT_EQ(node_->Prepare(Round(1, 4), {Insert(1)}).reason(), Reason::kTermOutdated);
@@ -16,7 +16,7 @@ TEST_F(EngineTest, R1_ATermIsDurableAndOlderOnesAreRefused) {
   EXPECT_EQ(restarted->Fence(4).reason(), Reason::kTermOutdated);
 }
 
-TEST_F(EngineTest, R1_ANewTermIsTakenWhileARoundIsPrepared) {
+TEST_F(ParticipantEngineTest, R1_ANewTermIsTakenWhileARoundIsPrepared) {
   node_->Prepare(Round(1), {Insert(1)});
   EXPECT_TRUE(node_->Fence(2).ok());
   auto restarted = StartAfterKill();
@@ -26,7 +26,7 @@ TEST_F(EngineTest, R1_ANewTermIsTakenWhileARoundIsPrepared) {
   EXPECT_EQ(restarted->Read(kCount), "1");
 }
 
-TEST_F(EngineTest, R22_ATermBelongsToOneRunAlsoAfterAKillAndTheRefusalNamesBoth) {
+TEST_F(ParticipantEngineTest, R22_ATermBelongsToOneRunAlsoAfterAKillAndTheRefusalNamesBoth) {
   EXPECT_TRUE(node_->FenceBy(5, 0xa5).ok());
   EXPECT_TRUE(node_->FenceBy(5, 0xa5).ok());
   EXPECT_EQ(node_->FenceBy(5, 0xb5).reason(), Reason::kTermOutdated);
@@ -39,7 +39,7 @@ TEST_F(EngineTest, R22_ATermBelongsToOneRunAlsoAfterAKillAndTheRefusalNamesBoth)
   EXPECT_TRUE(restarted->FenceBy(5, 0xa5).ok());
 }
 
-TEST_F(EngineTest, R22_AnOldCopyOfTheLogIsNotObeyedHoweverHighItsTermIs) {
+TEST_F(ParticipantEngineTest, R22_AnOldCopyOfTheLogIsNotObeyedHoweverHighItsTermIs) {
   EXPECT_TRUE(node_->FenceBy(2, 0xa2, {0xa1}).ok());
   node_->Prepare(Round(1, 2), {Insert(1)});
   const Answer<Ok> copy = node_->FenceBy(4, 0xb4, {0xa1, 0xb2, 0xb3});
@@ -52,12 +52,12 @@ TEST_F(EngineTest, R22_AnOldCopyOfTheLogIsNotObeyedHoweverHighItsTermIs) {
   EXPECT_EQ(node_->Read(kCount), "1");
 }
 
-TEST_F(EngineTest, R1_ARoundOfATermThatWasNotFencedIsRefusedAndTheTermNotRaised) {
+TEST_F(ParticipantEngineTest, R1_ARoundOfATermThatWasNotFencedIsRefusedAndTheTermNotRaised) {
   EXPECT_EQ(node_->Prepare(Round(1, 2), {Insert(1)}).reason(), Reason::kNotReady);
   EXPECT_EQ(node_->Report().term, 1u);
 }
 
-TEST_F(EngineTest, R22_ARollbackKeepsTheRunThatTheTermBelongsTo) {
+TEST_F(ParticipantEngineTest, R22_ARollbackKeepsTheRunThatTheTermBelongsTo) {
   EXPECT_TRUE(node_->FenceBy(2, 0xa2).ok());
   EXPECT_TRUE(node_->Rollback(Round(7, 2)).ok());
   auto restarted = StartAfterKill();
@@ -66,7 +66,8 @@ TEST_F(EngineTest, R22_ARollbackKeepsTheRunThatTheTermBelongsTo) {
   EXPECT_TRUE(restarted->FenceBy(2, 0xa2).ok());
 }
 
-TEST_F(EngineTest, R22_AnotherLogOrAnotherShapeOfTheDatabaseIsRefusedAndItsTermNotObeyed) {
+TEST_F(ParticipantEngineTest,
+       R22_AnotherLogOrAnotherShapeOfTheDatabaseIsRefusedAndItsTermNotObeyed) {
   EXPECT_EQ(node_->Fence(9, 1, "another log").reason(), Reason::kRequestInvalid);
   EXPECT_EQ(node_->Report().term, 1u);
   node_->Prepare(Round(1), {Insert(1)});

@@ -19,9 +19,9 @@ inline Sql Insert(int key, int value = 1) {
   return {"INSERT INTO t VALUES(" + std::to_string(key) + "," + std::to_string(value) + ")"};
 }
 
-class EngineTest : public testing::Test {
+class ParticipantEngineTest : public testing::Test {
  protected:
-  EngineTest() : options_(TestOptions(directory_.path())), node_(StartNode(options_)) {}
+  ParticipantEngineTest() : options_(TestOptions(directory_.path())), node_(StartNode(options_)) {}
 
   // What a kill leaves now, started again. The first process lives on beside it, on its own files.
   std::unique_ptr<TestNode> StartAfterKill() {

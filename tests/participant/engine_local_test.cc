@@ -7,7 +7,7 @@
 namespace lockstep::participant {
 namespace {
 
-TEST_F(EngineTest, ALocalTransactionWaitsForThePreparedRoundAndRunsRightAfterIt) {
+TEST_F(ParticipantEngineTest, ALocalTransactionWaitsForThePreparedRoundAndRunsRightAfterIt) {
   node_->Prepare(Round(1), {Insert(1)});
   const auto answer = node_->Execute(Insert(2));
   EXPECT_FALSE(answer->result.has_value());
@@ -17,7 +17,7 @@ TEST_F(EngineTest, ALocalTransactionWaitsForThePreparedRoundAndRunsRightAfterIt)
   EXPECT_EQ(node_->Report().applied, Round(1));
 }
 
-TEST_F(EngineTest, ALocalTransactionWhoseTimeEndsWhileItWaitsWasNotStarted) {
+TEST_F(ParticipantEngineTest, ALocalTransactionWhoseTimeEndsWhileItWaitsWasNotStarted) {
   node_->Prepare(Round(1), {Insert(1)});
   const auto answer = node_->Execute(Insert(2), absl::Seconds(3));
   EXPECT_EQ(node_->engine().NextWake(), absl::Seconds(3));
@@ -29,7 +29,7 @@ TEST_F(EngineTest, ALocalTransactionWhoseTimeEndsWhileItWaitsWasNotStarted) {
   EXPECT_EQ(node_->Read(kCount), "1");
 }
 
-TEST_F(EngineTest, LocalTransactionsThatWaitTogetherShareOneSync) {
+TEST_F(ParticipantEngineTest, LocalTransactionsThatWaitTogetherShareOneSync) {
   const int64_t before = node_->Report().syncs;
   const auto answers = node_->ExecuteAll({Insert(1), Insert(2), Insert(2), Insert(3)});
   EXPECT_TRUE(answers[0]->ok());
@@ -41,7 +41,7 @@ TEST_F(EngineTest, LocalTransactionsThatWaitTogetherShareOneSync) {
   EXPECT_EQ(node_->Report().syncs, before + 1);
 }
 
-TEST_F(EngineTest, ALocalTransactionIsDurableWhenAnswered) {
+TEST_F(ParticipantEngineTest, ALocalTransactionIsDurableWhenAnswered) {
   EXPECT_TRUE(node_->Execute(Insert(1))->ok());
   EXPECT_EQ(StartAfterKill()->Read(kCount), "1");
 }

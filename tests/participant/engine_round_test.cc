@@ -7,7 +7,7 @@
 namespace lockstep::participant {
 namespace {
 
-TEST_F(EngineTest, APreparedRoundIsInvisibleUntilItsCommit) {
+TEST_F(ParticipantEngineTest, APreparedRoundIsInvisibleUntilItsCommit) {
   EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(1), {Insert(1), Insert(2)})), "YY");
   EXPECT_EQ(node_->Read(kCount), "0");
   EXPECT_EQ(node_->Report().held->round, Round(1));
@@ -17,7 +17,7 @@ TEST_F(EngineTest, APreparedRoundIsInvisibleUntilItsCommit) {
   EXPECT_FALSE(node_->Report().held.has_value());
 }
 
-TEST_F(EngineTest, EachBranchHasItsOwnVoteAndANoLeavesNothing) {
+TEST_F(ParticipantEngineTest, EachBranchHasItsOwnVoteAndANoLeavesNothing) {
   const Answer<Votes> votes = node_->Prepare(
       Round(1), {Insert(1), {"INSERT INTO t VALUES(2,2)", "INSERT INTO t VALUES(1,0)"}, Insert(3)});
   EXPECT_EQ(TestNode::Letters(votes), "YNY");
@@ -26,7 +26,7 @@ TEST_F(EngineTest, EachBranchHasItsOwnVoteAndANoLeavesNothing) {
   EXPECT_EQ(node_->Read("SELECT group_concat(k) FROM t"), "1,3");
 }
 
-TEST_F(EngineTest, ABranchHasItsTimeFromTheArrivalOfThePrepare) {
+TEST_F(ParticipantEngineTest, ABranchHasItsTimeFromTheArrivalOfThePrepare) {
   const auto after = [this](uint64_t round, absl::Duration waited) {
     return node_->Prepare(Round(round), {Insert(1), Insert(2)}, true, waited);
   };
@@ -39,7 +39,7 @@ TEST_F(EngineTest, ABranchHasItsTimeFromTheArrivalOfThePrepare) {
 
 // Power loss may bring the mask back, and the next round's frames overwrite the record: nobody
 // could tell then that this cut keeps everything.
-TEST_F(EngineTest, R7_ACutThatDropsNoYesIsDurableWhenAnswered) {
+TEST_F(ParticipantEngineTest, R7_ACutThatDropsNoYesIsDurableWhenAnswered) {
   node_->Prepare(Round(1), {Insert(1), {"INSERT INTO nowhere VALUES(1)"}, Insert(3)});
   EXPECT_TRUE(node_->Commit(Round(1), 3).ok());
   EXPECT_EQ(node_->Report().durable, Round(1));
@@ -49,7 +49,7 @@ TEST_F(EngineTest, R7_ACutThatDropsNoYesIsDurableWhenAnswered) {
   EXPECT_EQ(node_->Report().durable, Round(1));  // without a cut the next sync is soon enough
 }
 
-TEST_F(EngineTest, R11_ARepeatedPrepareGetsTheSameVotesAndRunsNothing) {
+TEST_F(ParticipantEngineTest, R11_ARepeatedPrepareGetsTheSameVotesAndRunsNothing) {
   const Answer<Votes> first = node_->Prepare(Round(1), {Insert(1)});
   const Answer<Votes> second = node_->Prepare(Round(1), {Insert(1)});
   ASSERT_TRUE(second.ok());
@@ -58,7 +58,7 @@ TEST_F(EngineTest, R11_ARepeatedPrepareGetsTheSameVotesAndRunsNothing) {
   EXPECT_EQ(node_->Read(kCount), "1");
 }
 
-TEST_F(EngineTest, R14_ARoundOfNothingButNoHoldsNothing) {
+TEST_F(ParticipantEngineTest, R14_ARoundOfNothingButNoHoldsNothing) {
   EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(1), {{"INSERT INTO nowhere VALUES(1)"}})), "N");
   EXPECT_FALSE(node_->Report().held.has_value());
   EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(1), {Insert(1)})), "N");
@@ -66,7 +66,7 @@ TEST_F(EngineTest, R14_ARoundOfNothingButNoHoldsNothing) {
   EXPECT_EQ(TestNode::Letters(node_->Prepare(Round(2), {Insert(1)})), "Y");
 }
 
-TEST_F(EngineTest, R3_RollbackThatOvertookItsPrepareHoldsAfterARestartToo) {
+TEST_F(ParticipantEngineTest, R3_RollbackThatOvertookItsPrepareHoldsAfterARestartToo) {
   EXPECT_TRUE(node_->Rollback(Round(3)).ok());
   EXPECT_EQ(node_->Prepare(Round(3), {Insert(1)}).reason(), Reason::kRoundUnknown);
   auto restarted = StartAfterKill();
@@ -74,7 +74,7 @@ TEST_F(EngineTest, R3_RollbackThatOvertookItsPrepareHoldsAfterARestartToo) {
   EXPECT_EQ(TestNode::Letters(restarted->Prepare(Round(4), {Insert(1)})), "Y");
 }
 
-TEST_F(EngineTest, RollbackDropsThePreparedRoundAndTheNextOneFollows) {
+TEST_F(ParticipantEngineTest, RollbackDropsThePreparedRoundAndTheNextOneFollows) {
   node_->Prepare(Round(1), {Insert(1)});
   EXPECT_TRUE(node_->Rollback(Round(1)).ok());
   EXPECT_TRUE(node_->Rollback(Round(1)).ok());
@@ -84,7 +84,7 @@ TEST_F(EngineTest, RollbackDropsThePreparedRoundAndTheNextOneFollows) {
   EXPECT_EQ(node_->Read(kSum), "7");
 }
 
-TEST_F(EngineTest, R8_CommitOfWhatIsNotHeldIsAnError) {
+TEST_F(ParticipantEngineTest, R8_CommitOfWhatIsNotHeldIsAnError) {
   EXPECT_EQ(node_->Commit(Round(1)).reason(), Reason::kRoundUnknown);
   node_->Prepare(Round(1), {Insert(1)});
   EXPECT_EQ(node_->Commit(Round(2)).reason(), Reason::kRoundUnknown);

@@ -13,7 +13,7 @@
 namespace lockstep::participant {
 namespace {
 
-TEST_F(EngineTest, R9_TheLastCommitIsSyncedWhenTheNodeIsIdle) {
+TEST_F(ParticipantEngineTest, R9_TheLastCommitIsSyncedWhenTheNodeIsIdle) {
   node_->Prepare(Round(1), {Insert(1)});
   node_->Commit(Round(1));
   EXPECT_LT(node_->Report().durable, Round(1));
@@ -26,14 +26,14 @@ TEST_F(EngineTest, R9_TheLastCommitIsSyncedWhenTheNodeIsIdle) {
   EXPECT_EQ(node_->engine().NextWake(), absl::InfiniteDuration());
 }
 
-TEST_F(EngineTest, R9_TheNextPrepareMakesTheCommitBeforeItDurable) {
+TEST_F(ParticipantEngineTest, R9_TheNextPrepareMakesTheCommitBeforeItDurable) {
   node_->Prepare(Round(1), {Insert(1)});
   node_->Commit(Round(1));
   node_->Prepare(Round(2), {Insert(2)});
   EXPECT_EQ(node_->Report().durable, Round(1));
 }
 
-TEST_F(EngineTest, AnOrderlyStopSyncsAndKeepsWhatIsPrepared) {
+TEST_F(ParticipantEngineTest, AnOrderlyStopSyncsAndKeepsWhatIsPrepared) {
   node_->Prepare(Round(1), {Insert(1)});
   node_->Commit(Round(1));
   node_->Prepare(Round(2), {Insert(2)});
@@ -46,7 +46,7 @@ TEST_F(EngineTest, AnOrderlyStopSyncsAndKeepsWhatIsPrepared) {
   EXPECT_EQ(restarted.Read(kCount), "2");
 }
 
-TEST_F(EngineTest, AGrownWalIsCheckpointedInAPause) {
+TEST_F(ParticipantEngineTest, AGrownWalIsCheckpointedInAPause) {
   const std::string large(1'000'000, 'x');
   for (int i = 1; i <= 6; ++i) {
     ASSERT_TRUE(node_
@@ -64,7 +64,7 @@ TEST_F(EngineTest, AGrownWalIsCheckpointedInAPause) {
   EXPECT_LT(node_->Report().wal_bytes, int64_t{1} << 20);
 }
 
-TEST_F(EngineTest, R21_AQueryWaitsForItsVersionAndIsWokenByTheCommit) {
+TEST_F(ParticipantEngineTest, R21_AQueryWaitsForItsVersionAndIsWokenByTheCommit) {
   std::promise<Result<QueryRows>> promise;
   QueryCall call;
   call.select.sql = kCount;
@@ -81,13 +81,13 @@ TEST_F(EngineTest, R21_AQueryWaitsForItsVersionAndIsWokenByTheCommit) {
   EXPECT_EQ(std::get<int64_t>(rows.value().rows[0][0]), 1);
 }
 
-TEST_F(EngineTest, R21_AQueryForARoundThatDoesNotComeTimesOut) {
+TEST_F(ParticipantEngineTest, R21_AQueryForARoundThatDoesNotComeTimesOut) {
   const Result<QueryRows> rows = node_->Query(kCount, Round(7), absl::Milliseconds(30));
   ASSERT_FALSE(rows.ok());
   EXPECT_EQ(rows.error().reason, Reason::kTimeout);
 }
 
-TEST_F(EngineTest, AQueryThatRunsWhileTheFilesAreOpenedAnewIsRepeated) {
+TEST_F(ParticipantEngineTest, AQueryThatRunsWhileTheFilesAreOpenedAnewIsRepeated) {
   node_->Prepare(Round(1), {Insert(1)});
   auto restarted = StartAfterKill();
   std::promise<Result<QueryRows>> promise;
@@ -208,7 +208,7 @@ TEST_F(WalBoundTest, QueriesAreNotHeldForALongPreparedRound) {
   EXPECT_TRUE(held.get().ok());
 }
 
-TEST_F(EngineTest, HealthRunsAStatementWhilePreparedToo) {
+TEST_F(ParticipantEngineTest, HealthRunsAStatementWhilePreparedToo) {
   Answer<Ok> alive;
   node_->Prepare(Round(1), {Insert(1)});
   node_->Handle(HealthMessage{alive.Taker()});

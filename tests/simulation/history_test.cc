@@ -41,7 +41,7 @@ Rows Holding(TransactionHandle value) {
   return rows;
 }
 
-class HistoryTest : public testing::Test {
+class SimulatedHistoryTest : public testing::Test {
  protected:
   // Began and was answered.
   TransactionHandle Ran(Work::Kind kind, int nth, int64_t from, int64_t to, bool committed = true,
@@ -65,14 +65,14 @@ class HistoryTest : public testing::Test {
   History history_;
 };
 
-TEST_F(HistoryTest, CoinsThatAreMovedAreNoViolation) {
+TEST_F(SimulatedHistoryTest, CoinsThatAreMovedAreNoViolation) {
   std::vector<Rows> finals(2);
   finals[0].coins = {10, 60};
   finals[1].coins = {110, 60};
   EXPECT_EQ(History::CheckBank(finals), std::nullopt);
 }
 
-TEST_F(HistoryTest, CoinsThatWereMadeOrLostAreFound) {
+TEST_F(SimulatedHistoryTest, CoinsThatWereMadeOrLostAreFound) {
   std::vector<Rows> finals(2);
   finals[1].coins[0] += 5;
   EXPECT_THAT(History::CheckBank(finals), Optional(HasSubstr("there are 245 coins")));
@@ -80,13 +80,13 @@ TEST_F(HistoryTest, CoinsThatWereMadeOrLostAreFound) {
   EXPECT_THAT(History::CheckBank(finals), Optional(HasSubstr("there are 235 coins")));
 }
 
-TEST_F(HistoryTest, AnOverdrawnAccountIsFound) {
+TEST_F(SimulatedHistoryTest, AnOverdrawnAccountIsFound) {
   std::vector<Rows> finals(1);
   finals[0].coins = {-1, 121};
   EXPECT_THAT(History::CheckBank(finals), Optional(HasSubstr("overdrawn")));
 }
 
-TEST_F(HistoryTest, ListsInOrderWithReadsThatFitAreNoViolation) {
+TEST_F(SimulatedHistoryTest, ListsInOrderWithReadsThatFitAreNoViolation) {
   const TransactionHandle a = Appended(0, 1, 5);
   const TransactionHandle b = Appended(1, 3, 8);  // overlaps
   const TransactionHandle open = Nth(Work::Kind::kAppend, 2);
@@ -97,35 +97,35 @@ TEST_F(HistoryTest, ListsInOrderWithReadsThatFitAreNoViolation) {
   EXPECT_EQ(history_.CheckLists({Listing({b, a, open})}), std::nullopt);
 }
 
-TEST_F(HistoryTest, AnAppendThatWasLostIsFound) {
+TEST_F(SimulatedHistoryTest, AnAppendThatWasLostIsFound) {
   const TransactionHandle a = Appended(0, 1, 2);
   Appended(1, 3, 4);
   EXPECT_THAT(history_.CheckLists({Listing({a})}), Optional(HasSubstr("has lost")));
 }
 
-TEST_F(HistoryTest, AnAppendThatWasMadeTwiceIsFound) {
+TEST_F(SimulatedHistoryTest, AnAppendThatWasMadeTwiceIsFound) {
   const TransactionHandle a = Appended(0, 1, 2);
   EXPECT_THAT(history_.CheckLists({Listing({a, a})}), Optional(HasSubstr("twice")));
 }
 
-TEST_F(HistoryTest, AnAppendThatWasToldAbortedIsFound) {
+TEST_F(SimulatedHistoryTest, AnAppendThatWasToldAbortedIsFound) {
   const TransactionHandle a = Appended(0, 1, 2, /*committed=*/false);
   EXPECT_THAT(history_.CheckLists({Listing({a})}), Optional(HasSubstr("told ABORTED")));
 }
 
-TEST_F(HistoryTest, AnAppendThatNobodyMadeIsFound) {
+TEST_F(SimulatedHistoryTest, AnAppendThatNobodyMadeIsFound) {
   const TransactionHandle write = Wrote(0, 1, 2);
   EXPECT_THAT(history_.CheckLists({Listing({write})}), Optional(HasSubstr("nobody appended")));
 }
 
-TEST_F(HistoryTest, AnOrderAgainstRealTimeIsFound) {
+TEST_F(SimulatedHistoryTest, AnOrderAgainstRealTimeIsFound) {
   const TransactionHandle a = Appended(0, 1, 2);
   const TransactionHandle b = Appended(1, 3, 4);
   EXPECT_THAT(history_.CheckLists({Listing({b, a})}),
               Optional(HasSubstr("answered before it began")));
 }
 
-TEST_F(HistoryTest, TwoDatabasesWithDifferentOrdersAreFound) {
+TEST_F(SimulatedHistoryTest, TwoDatabasesWithDifferentOrdersAreFound) {
   const TransactionHandle a = Appended(0, 1, 9, /*committed=*/true, /*databases=*/3);
   const TransactionHandle b = Appended(1, 1, 9, /*committed=*/true, /*databases=*/3);
   EXPECT_EQ(history_.CheckLists({Listing({a, b}), Listing({a, b})}), std::nullopt);
@@ -133,12 +133,12 @@ TEST_F(HistoryTest, TwoDatabasesWithDifferentOrdersAreFound) {
               Optional(HasSubstr("different orders")));
 }
 
-TEST_F(HistoryTest, ATransactionThatIsInOneOfItsDatabasesOnlyIsFound) {
+TEST_F(SimulatedHistoryTest, ATransactionThatIsInOneOfItsDatabasesOnlyIsFound) {
   const TransactionHandle a = Appended(0, 1, 9, /*committed=*/true, /*databases=*/3);
   EXPECT_THAT(history_.CheckLists({Listing({a}), Listing({})}), Optional(HasSubstr("has lost")));
 }
 
-TEST_F(HistoryTest, AReadOfWhatWasTakenBackIsFound) {
+TEST_F(SimulatedHistoryTest, AReadOfWhatWasTakenBackIsFound) {
   const TransactionHandle a = Appended(0, 1, 2);
   const TransactionHandle open = Nth(Work::Kind::kAppend, 1);
   history_.Invoked(open, At(1));
@@ -146,19 +146,19 @@ TEST_F(HistoryTest, AReadOfWhatWasTakenBackIsFound) {
   EXPECT_THAT(history_.CheckLists({Listing({a})}), Optional(HasSubstr("no beginning")));
 }
 
-TEST_F(HistoryTest, AReadThatMissesWhatWasAnsweredIsFound) {
+TEST_F(SimulatedHistoryTest, AReadThatMissesWhatWasAnsweredIsFound) {
   const TransactionHandle a = Appended(0, 1, 2);
   Saw(3, 4, Listing({}));
   EXPECT_THAT(history_.CheckLists({Listing({a})}), Optional(HasSubstr("misses")));
 }
 
-TEST_F(HistoryTest, AReadOfWhatBeganLaterIsFound) {
+TEST_F(SimulatedHistoryTest, AReadOfWhatBeganLaterIsFound) {
   const TransactionHandle a = Appended(0, 5, 6);
   Saw(3, 4, Listing({a}));
   EXPECT_THAT(history_.CheckLists({Listing({a})}), Optional(HasSubstr("began later")));
 }
 
-TEST_F(HistoryTest, AReadThatMissesWhatAnEarlierOneHasShownIsFound) {
+TEST_F(SimulatedHistoryTest, AReadThatMissesWhatAnEarlierOneHasShownIsFound) {
   const TransactionHandle a = Appended(0, 1, 20);
   Saw(3, 4, Listing({a}));
   Saw(4, 6, Listing({}));
@@ -167,7 +167,7 @@ TEST_F(HistoryTest, AReadThatMissesWhatAnEarlierOneHasShownIsFound) {
   EXPECT_THAT(history_.CheckLists({Listing({a})}), Optional(HasSubstr("an earlier one has shown")));
 }
 
-TEST_F(HistoryTest, RegistersWithWritesAtTheSameTimeAreNoViolation) {
+TEST_F(SimulatedHistoryTest, RegistersWithWritesAtTheSameTimeAreNoViolation) {
   const TransactionHandle a = Wrote(0, 1, 5);
   const TransactionHandle b = Wrote(1, 2, 6);
   Saw(1, 3, Holding(0));
@@ -176,14 +176,14 @@ TEST_F(HistoryTest, RegistersWithWritesAtTheSameTimeAreNoViolation) {
   EXPECT_EQ(history_.CheckRegisters({Holding(a)}), std::nullopt);
 }
 
-TEST_F(HistoryTest, AStaleReadOfARegisterIsFound) {
+TEST_F(SimulatedHistoryTest, AStaleReadOfARegisterIsFound) {
   const TransactionHandle a = Wrote(0, 1, 2);
   const TransactionHandle b = Wrote(1, 3, 4);
   Saw(5, 6, Holding(a));
   EXPECT_THAT(history_.CheckRegisters({Holding(b)}), Optional(HasSubstr("and behind it")));
 }
 
-TEST_F(HistoryTest, AReadOfARegisterThatGoesBackBehindAnEarlierOneIsFound) {
+TEST_F(SimulatedHistoryTest, AReadOfARegisterThatGoesBackBehindAnEarlierOneIsFound) {
   const TransactionHandle a = Wrote(0, 1, 20);
   Saw(3, 5, Holding(a));
   Saw(4, 6, Holding(0));
@@ -192,7 +192,7 @@ TEST_F(HistoryTest, AReadOfARegisterThatGoesBackBehindAnEarlierOneIsFound) {
   EXPECT_THAT(history_.CheckRegisters({Holding(a)}), Optional(HasSubstr("and behind it")));
 }
 
-TEST_F(HistoryTest, AWriteOfARegisterWithoutAnAnswerMayStandAnywhereBehindItsBeginning) {
+TEST_F(SimulatedHistoryTest, AWriteOfARegisterWithoutAnAnswerMayStandAnywhereBehindItsBeginning) {
   const TransactionHandle a = Wrote(0, 1, 2);
   const TransactionHandle open = Nth(Work::Kind::kRegister, 1);
   history_.Invoked(open, At(1));
@@ -203,7 +203,7 @@ TEST_F(HistoryTest, AWriteOfARegisterWithoutAnAnswerMayStandAnywhereBehindItsBeg
   EXPECT_THAT(history_.CheckRegisters({Holding(open)}), Optional(HasSubstr("and behind it")));
 }
 
-TEST_F(HistoryTest, TwoReadersThatSeeTwoWritesInDifferentOrdersAreFound) {
+TEST_F(SimulatedHistoryTest, TwoReadersThatSeeTwoWritesInDifferentOrdersAreFound) {
   const TransactionHandle a = Wrote(0, 1, 20);
   const TransactionHandle b = Wrote(1, 1, 20);
   Saw(2, 3, Holding(a));
@@ -213,28 +213,28 @@ TEST_F(HistoryTest, TwoReadersThatSeeTwoWritesInDifferentOrdersAreFound) {
   EXPECT_THAT(history_.CheckRegisters({Holding(b)}), Optional(HasSubstr("and behind it")));
 }
 
-TEST_F(HistoryTest, ALostWriteToARegisterIsFound) {
+TEST_F(SimulatedHistoryTest, ALostWriteToARegisterIsFound) {
   Wrote(0, 1, 2);
   EXPECT_THAT(history_.CheckRegisters({Holding(0)}), Optional(HasSubstr("and behind it")));
 }
 
-TEST_F(HistoryTest, ARegisterWithAnAbortedWriteIsFound) {
+TEST_F(SimulatedHistoryTest, ARegisterWithAnAbortedWriteIsFound) {
   const TransactionHandle a = Wrote(0, 1, 2, /*committed=*/false);
   EXPECT_THAT(history_.CheckRegisters({Holding(a)}), Optional(HasSubstr("told ABORTED")));
 }
 
-TEST_F(HistoryTest, ARegisterWithAWriteOfTheFutureIsFound) {
+TEST_F(SimulatedHistoryTest, ARegisterWithAWriteOfTheFutureIsFound) {
   const TransactionHandle a = Wrote(0, 5, 6);
   Saw(1, 2, Holding(a));
   EXPECT_THAT(history_.CheckRegisters({Holding(a)}), Optional(HasSubstr("began later")));
 }
 
-TEST_F(HistoryTest, ARegisterWithWhatNobodyWroteIsFound) {
+TEST_F(SimulatedHistoryTest, ARegisterWithWhatNobodyWroteIsFound) {
   EXPECT_THAT(history_.CheckRegisters({Holding(Nth(Work::Kind::kRegister, 0))}),
               Optional(HasSubstr("nobody wrote")));
 }
 
-TEST_F(HistoryTest, TheFirstAnswerOfARequestCounts) {
+TEST_F(SimulatedHistoryTest, TheFirstAnswerOfARequestCounts) {
   const TransactionHandle a = Wrote(0, 1, 2);
   history_.Completed(a, true, At(9));
   Saw(3, 4, Holding(0));

@@ -10,6 +10,7 @@ namespace lockstep::testing_support {
 namespace {
 
 constexpr int kRows = 1000;
+constexpr int64_t kTransactionsPerRequestId = 4;
 constexpr const char* kDatabases[] = {"bank", "stock", "orders"};
 
 v1::ExecuteRequest OnAllDatabases(const std::vector<std::string>& statements) {
@@ -72,9 +73,14 @@ std::string SoakLoad::failure() const {
 void SoakLoad::Work(int client, absl::Duration interval) {
   const auto stub = cluster_->Coordinator();
   auto next = std::chrono::steady_clock::now();
+  int64_t number = 0;
   for (int64_t row = client;; row = (row + kClients) % kRows) {
-    const v1::ExecuteRequest request =
+    v1::ExecuteRequest request =
         OnAllDatabases({absl::StrCat("UPDATE soak SET changes = changes + 1 WHERE id = ", row)});
+    if (++number % kTransactionsPerRequestId == 0) {
+      request.set_request_id(absl::StrCat("soak-", client, "-", number));
+      request.set_attempt(1);
+    }
     v1::ExecuteResponse response;
     const grpc::Status status =
         stub->Execute(Within(absl::Seconds(15), /*wait_for_ready=*/true).get(), request, &response);

@@ -98,4 +98,16 @@ def check_failpoints(files):
         yield f"{PROTOCOL}:1: no code has the failpoint {name}"
 
 
-CHECKS = (check_evidence, check_rules, check_failpoints)
+def check_suites(files):
+    """A document names a test by its suite, so that has to be one of one folder."""
+    folders = {}
+    for path, text in sorted(files.items()):
+        if not path.startswith("tests/") or not path.endswith(".cc"):
+            continue
+        folder = path.rpartition("/")[0]
+        for suite in sorted({suite for suite, _ in _CPP.findall(text)}):
+            if folders.setdefault(suite, folder) != folder:
+                yield f"{path}:1: there is a suite {suite} in {folders[suite]} too"
+
+
+CHECKS = (check_evidence, check_rules, check_failpoints, check_suites)

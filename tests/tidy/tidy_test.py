@@ -75,6 +75,16 @@ class EvidenceTest(unittest.TestCase):
         self.assertEqual(lines(evidence.check_rules, {**self.FILES, evidence.PROTOCOL: page}),
                          [f"{evidence.PROTOCOL}:7", f"{evidence.PROTOCOL}:1"])
 
+    def test_a_suite_stands_in_one_folder(self):
+        files = {
+            "tests/a/one_test.cc": "TEST(SameTest, First) {\n",
+            "tests/a/two_test.cc": "TEST_F(SameTest, Second) {\n",
+            "tests/b/three_test.cc": "TEST_P(OtherTest, First) {\n",
+        }
+        self.assertEqual(lines(evidence.check_suites, files), [])
+        files["tests/b/three_test.cc"] = "TEST(SameTest, Third) {\n"
+        self.assertEqual(lines(evidence.check_suites, files), ["tests/b/three_test.cc:1"])
+
     def test_failpoints_are_those_of_the_code(self):
         files = {
             "participant/a.cc": 'Failpoint("listed");\nFailpoint("unlisted");\n',

@@ -7,7 +7,7 @@
 namespace lockstep::participant {
 namespace {
 
-TEST(InvariantsTest, EachBrokenInvariantIsNamed) {
+TEST(ParticipantInvariantsTest, EachBrokenInvariantIsNamed) {
   State good;
   good.phase = RoundPhase::kIdle;
   good.term = kTerm;
@@ -36,7 +36,7 @@ TEST(InvariantsTest, EachBrokenInvariantIsNamed) {
 }
 
 // What each state alone would allow.
-TEST(InvariantsTest, AStepThatNoParticipantMayTakeIsNamed) {
+TEST(ParticipantInvariantsTest, AStepThatNoParticipantMayTakeIsNamed) {
   State before;
   before.phase = RoundPhase::kIdle;
   before.term = kTerm;

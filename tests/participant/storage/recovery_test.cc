@@ -16,7 +16,7 @@
 namespace lockstep::participant {
 namespace {
 
-class RecoveryTest : public StoreFixture {
+class StoreRecoveryTest : public StoreFixture {
  protected:
   // Runs `work` on the store in another process, which then kills itself.
   template <typename Work>
@@ -38,7 +38,7 @@ class RecoveryTest : public StoreFixture {
   }
 };
 
-TEST_F(RecoveryTest, KilledWhilePreparedItIsInDoubtWithItsRecordAndCommits) {
+TEST_F(StoreRecoveryTest, KilledWhilePreparedItIsInDoubtWithItsRecordAndCommits) {
   OpenWithTable();
   InKilledProcess(
       [this] { return Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')", "the branches").ok(); });
@@ -60,7 +60,7 @@ TEST_F(RecoveryTest, KilledWhilePreparedItIsInDoubtWithItsRecordAndCommits) {
   EXPECT_EQ(Seen(), 2);
 }
 
-TEST_F(RecoveryTest, KilledWhilePreparedItIsForgottenWhenAborted) {
+TEST_F(StoreRecoveryTest, KilledWhilePreparedItIsForgottenWhenAborted) {
   OpenWithTable();
   InKilledProcess([this] { return Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')").ok(); });
   LOCKSTEP_ASSERT_OK(Open());
@@ -72,7 +72,7 @@ TEST_F(RecoveryTest, KilledWhilePreparedItIsForgottenWhenAborted) {
   EXPECT_EQ(store_->tombstone(), Round(7));
 }
 
-TEST_F(RecoveryTest, MaskedRoundIsInDoubtWhateverTheTombstoneSays) {  // R4
+TEST_F(StoreRecoveryTest, MaskedRoundIsInDoubtWhateverTheTombstoneSays) {  // R4
   OpenWithTable();
   InKilledProcess([this] {
     return Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')").ok() &&
@@ -84,7 +84,7 @@ TEST_F(RecoveryTest, MaskedRoundIsInDoubtWhateverTheTombstoneSays) {  // R4
   EXPECT_EQ(store_->held()->round, Round(7));
 }
 
-TEST_F(RecoveryTest, RoundWithoutItsRecordIsInDoubtWithoutIt) {
+TEST_F(StoreRecoveryTest, RoundWithoutItsRecordIsInDoubtWithoutIt) {
   OpenWithTable();
   InKilledProcess([this] {
     return Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')", std::string(100, 'x')).ok();
@@ -98,7 +98,7 @@ TEST_F(RecoveryTest, RoundWithoutItsRecordIsInDoubtWithoutIt) {
   EXPECT_EQ(Seen(), 1);
 }
 
-TEST_F(RecoveryTest, ARecordThatBelongsToOtherFramesOfTheRoundIsNotItsRecord) {  // R5
+TEST_F(StoreRecoveryTest, ARecordThatBelongsToOtherFramesOfTheRoundIsNotItsRecord) {  // R5
   OpenWithTable();
   InKilledProcess(
       [this] { return Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')", "the first try").ok(); });
@@ -116,7 +116,7 @@ TEST_F(RecoveryTest, ARecordThatBelongsToOtherFramesOfTheRoundIsNotItsRecord) { 
   EXPECT_FALSE(store_->held()->has_record);
 }
 
-TEST_F(RecoveryTest, AMaskOfATermThatIsNotDurableIsIgnored) {  // P2
+TEST_F(StoreRecoveryTest, AMaskOfATermThatIsNotDurableIsIgnored) {  // P2
   const std::string side = options_.directory + "/data.side";
   const std::string side_of_term_1 = directory_ + "/data.side";
   OpenWithTable();
@@ -132,7 +132,7 @@ TEST_F(RecoveryTest, AMaskOfATermThatIsNotDurableIsIgnored) {  // P2
   EXPECT_EQ(Seen(), 0);
 }
 
-TEST_F(RecoveryTest, InDoubtSurvivesAnotherStartAndANewTerm) {
+TEST_F(StoreRecoveryTest, InDoubtSurvivesAnotherStartAndANewTerm) {
   OpenWithTable();
   InKilledProcess([this] { return Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')").ok(); });
   InKilledProcess([this] { return store_->PersistTerm(5, 0).ok() && store_->held().has_value(); });
@@ -142,7 +142,7 @@ TEST_F(RecoveryTest, InDoubtSurvivesAnotherStartAndANewTerm) {
   EXPECT_EQ(store_->held()->round, Round(7));
 }
 
-TEST_F(RecoveryTest, CutThatWasMadeDurableIsFinishedAlone) {  // R7
+TEST_F(StoreRecoveryTest, CutThatWasMadeDurableIsFinishedAlone) {  // R7
   OpenWithTable();
   InKilledProcess([this] {
     return Prepare(Round(7), "INSERT INTO t VALUES (1, 'a'); INSERT INTO t VALUES (2, 'b')").ok() &&
@@ -162,7 +162,7 @@ TEST_F(RecoveryTest, CutThatWasMadeDurableIsFinishedAlone) {  // R7
   EXPECT_EQ(Seen(), 1);
 }
 
-TEST_F(RecoveryTest, CutOfARoundInDoubtIsPossibleWithItsRecord) {
+TEST_F(StoreRecoveryTest, CutOfARoundInDoubtIsPossibleWithItsRecord) {
   OpenWithTable();
   InKilledProcess([this] { return Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')").ok(); });
   LOCKSTEP_ASSERT_OK(Open());
@@ -174,7 +174,7 @@ TEST_F(RecoveryTest, CutOfARoundInDoubtIsPossibleWithItsRecord) {
   EXPECT_EQ(Seen("SELECT k FROM t"), 5);
 }
 
-TEST_F(RecoveryTest, BeforeReopenIsCalledWhileTheWriterIsStillOpen) {
+TEST_F(StoreRecoveryTest, BeforeReopenIsCalledWhileTheWriterIsStillOpen) {
   OpenWithTable();
   InKilledProcess([this] { return Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')").ok(); });
   std::unique_ptr<sqlite::Connection> reader;
@@ -189,7 +189,7 @@ TEST_F(RecoveryTest, BeforeReopenIsCalledWhileTheWriterIsStillOpen) {
 
 // Its Commit was not durable when the next round overwrote its record, and power was lost before
 // that one's sync returned: it never voted.
-TEST_F(RecoveryTest, TheRoundBehindTheOneThatWasInDoubtIsInDoubtThen) {  // P8
+TEST_F(StoreRecoveryTest, TheRoundBehindTheOneThatWasInDoubtIsInDoubtThen) {  // P8
   OpenWithTable();
   InKilledProcess([this] { return Prepare(Round(1), "INSERT INTO t VALUES (1, 'a')").ok(); });
   const std::string masked = FileOf("data.db-wal");
@@ -215,7 +215,7 @@ TEST_F(RecoveryTest, TheRoundBehindTheOneThatWasInDoubtIsInDoubtThen) {  // P8
   EXPECT_EQ(Seen("SELECT sum(k) FROM t"), 4);
 }
 
-TEST_F(RecoveryTest, RegularCloseKeepsThePreparedRound) {
+TEST_F(StoreRecoveryTest, RegularCloseKeepsThePreparedRound) {
   OpenWithTable();
   LOCKSTEP_ASSERT_OK(Prepare(Round(7), "INSERT INTO t VALUES (1, 'a')"));
   { auto reader = *store_->OpenReader(); }
@@ -223,7 +223,7 @@ TEST_F(RecoveryTest, RegularCloseKeepsThePreparedRound) {
   EXPECT_TRUE(store_->held().has_value());
 }
 
-TEST_F(RecoveryTest, IdentityIsKeptAndAnotherNodesVolumeIsRefusedWithBothNames) {  // R22
+TEST_F(StoreRecoveryTest, IdentityIsKeptAndAnotherNodesVolumeIsRefusedWithBothNames) {  // R22
   LOCKSTEP_ASSERT_OK(Open());
   LOCKSTEP_ASSERT_OK(store_->SetIdentity("log-1", 2, 3));
   LOCKSTEP_ASSERT_OK(Open());
@@ -236,7 +236,7 @@ TEST_F(RecoveryTest, IdentityIsKeptAndAnotherNodesVolumeIsRefusedWithBothNames) 
   EXPECT_NE(refusal.find("bank-2"), std::string::npos) << refusal;
 }
 
-TEST_F(RecoveryTest, VolumeWithoutItsSideFileIsRefused) {  // R22
+TEST_F(StoreRecoveryTest, VolumeWithoutItsSideFileIsRefused) {  // R22
   OpenWithTable();
   store_.reset();
   std::filesystem::remove(options_.directory + "/data.side");
@@ -245,7 +245,7 @@ TEST_F(RecoveryTest, VolumeWithoutItsSideFileIsRefused) {  // R22
   EXPECT_FALSE(std::filesystem::exists(options_.directory + "/data.side"));
 }
 
-TEST_F(RecoveryTest, VolumeWithoutItsDatabaseIsRefused) {  // R22
+TEST_F(StoreRecoveryTest, VolumeWithoutItsDatabaseIsRefused) {  // R22
   OpenWithTable();
   store_.reset();
   std::filesystem::remove(options_.directory + "/data.db");
@@ -253,7 +253,7 @@ TEST_F(RecoveryTest, VolumeWithoutItsDatabaseIsRefused) {  // R22
   EXPECT_NE(Refusal().find("the database is missing"), std::string::npos);
 }
 
-TEST_F(RecoveryTest, DatabaseOfOtherOriginIsRefusedAndLeftAlone) {
+TEST_F(StoreRecoveryTest, DatabaseOfOtherOriginIsRefusedAndLeftAlone) {
   std::filesystem::create_directories(options_.directory);
   const std::string path = options_.directory + "/data.db";
   sqlite3* db = nullptr;
@@ -264,20 +264,20 @@ TEST_F(RecoveryTest, DatabaseOfOtherOriginIsRefusedAndLeftAlone) {
   EXPECT_FALSE(std::filesystem::exists(options_.directory + "/data.side"));
 }
 
-TEST_F(RecoveryTest, NewerFormatsAreRefusedNamingBoth) {
+TEST_F(StoreRecoveryTest, NewerFormatsAreRefusedNamingBoth) {
   OpenWithTable();
   LOCKSTEP_ASSERT_OK(Local("UPDATE lockstep_state SET format_version = 9"));
   EXPECT_NE(Refusal().find("format 9, but this program knows only up to 1"), std::string::npos);
 }
 
-TEST_F(RecoveryTest, NewerSideFileIsRefusedNamingBoth) {
+TEST_F(StoreRecoveryTest, NewerSideFileIsRefusedNamingBoth) {
   OpenWithTable();
   store_.reset();
   Overwrite("data.side", 7, "\3");  // the low byte of slot 0's version
   EXPECT_NE(Refusal().find("format 3, but this program knows only up to 1"), std::string::npos);
 }
 
-TEST_F(RecoveryTest, AnotherProcessGetsBusyAndASecondStoreIsRefused) {
+TEST_F(StoreRecoveryTest, AnotherProcessGetsBusyAndASecondStoreIsRefused) {
   OpenWithTable();
   LOCKSTEP_ASSERT_OK(Prepare(Round(1), "INSERT INTO t VALUES (1, 'a')"));
   const std::string path = options_.directory + "/data.db";
@@ -301,19 +301,19 @@ TEST_F(RecoveryTest, AnotherProcessGetsBusyAndASecondStoreIsRefused) {
   EXPECT_EQ(Seen(), 1);
 }
 
-TEST_F(RecoveryTest, SelfTestPassesAndLeavesNothingBehind) {
+TEST_F(StoreRecoveryTest, SelfTestPassesAndLeavesNothingBehind) {
   OpenWithTable();
   EXPECT_EQ(SelfTest(options_.directory), absl::OkStatus());
   EXPECT_FALSE(std::filesystem::exists(options_.directory + "/self-test"));
 }
 
-TEST_F(RecoveryTest, SelfTestFailsWhereAPreparedRoundCanBeSeenOrIsNotFoundAgain) {
+TEST_F(StoreRecoveryTest, SelfTestFailsWhereAPreparedRoundCanBeSeenOrIsNotFoundAgain) {
   ASSERT_TRUE(Open().ok());
   EXPECT_FALSE(SelfTest(options_.directory, {.no_mask = true}).ok());
   EXPECT_FALSE(SelfTest(options_.directory, {.no_hidden_header = true}).ok());
 }
 
-TEST_F(RecoveryTest, AWalThatWasEnlargedInAdvanceIsReadAsTheFramesInItSay) {  // P8
+TEST_F(StoreRecoveryTest, AWalThatWasEnlargedInAdvanceIsReadAsTheFramesInItSay) {  // P8
   options_.wal_reserve = int64_t{1} << 20;
   OpenWithTable();
   EXPECT_GE(std::filesystem::file_size(options_.directory + "/data.db-wal"), 1u << 20);
@@ -327,7 +327,7 @@ TEST_F(RecoveryTest, AWalThatWasEnlargedInAdvanceIsReadAsTheFramesInItSay) {  //
   EXPECT_EQ(store_->applied(), Round(1));
 }
 
-TEST_F(RecoveryTest, LargerRedoCapacityEnlargesTheSideFile) {
+TEST_F(StoreRecoveryTest, LargerRedoCapacityEnlargesTheSideFile) {
   OpenWithTable();
   options_.redo_capacity *= 4;
   LOCKSTEP_ASSERT_OK(Open());

@@ -23,9 +23,9 @@ struct Mutant {
 
 void PrintTo(const Mutant& mutant, std::ostream* out) { *out << mutant.name; }
 
-class MutantTest : public testing::TestWithParam<Mutant> {};
+class PowerLossMutantTest : public testing::TestWithParam<Mutant> {};
 
-TEST_P(MutantTest, IsFound) {
+TEST_P(PowerLossMutantTest, IsFound) {
   StoreFaults store_faults;
   OracleFaults oracle_faults;
   GetParam().take_out(&store_faults, &oracle_faults);
@@ -38,7 +38,7 @@ TEST_P(MutantTest, IsFound) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Rules, MutantTest,
+    Rules, PowerLossMutantTest,
     testing::Values(
         Mutant{"P0_CacheSpill", [](StoreFaults* s, OracleFaults*) { s->cache_spill = true; }},
         Mutant{"P2_Mask", [](StoreFaults* s, OracleFaults*) { s->no_mask = true; }},
