@@ -133,7 +133,8 @@ SettingType ListType(std::vector<ListEntry>* target, Fields fields) {
   return {
       .name = absl::StrCat("list of {", names, "}"),
       .store = [target, fields](const RawValue& value) { return StoreList(fields, value, target); },
-      .format = [target, fields] { return FormatList(fields, *target); }};
+      .format = [target, fields] { return FormatList(fields, *target); },
+      .is_empty = [target] { return target->empty(); }};
 }
 
 }  // namespace lockstep::config

@@ -46,6 +46,10 @@ absl::Status Setting::Store(const RawValue& value) {
   if (!AllUtf8(value)) return ErrorAt(value.origin, "the value is not valid UTF-8");
   if (required_ && IsEmpty(value)) return ErrorAt(value.origin, "the value is empty");
   if (absl::Status stored = type_.store(value); !stored.ok()) return stored;
+  // " ;" is a list too.
+  if (required_ && type_.is_empty && type_.is_empty()) {
+    return ErrorAt(value.origin, "the value is empty");
+  }
   origin_ = value.origin;
   return absl::OkStatus();
 }

@@ -50,6 +50,8 @@ struct SettingType {
   std::function<absl::Status(const RawValue&)> store;
   // The value in force as YAML: the rest of the line after "key:", then further lines.
   std::function<std::pair<std::string, std::string>()> format;
+  // Whether the value in force is nothing; unset where only an empty text would be.
+  std::function<bool()> is_empty = {};
 };
 
 class Setting {

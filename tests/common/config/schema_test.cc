@@ -241,6 +241,16 @@ TEST(SchemaTest, AnUnknownVariableIsRefused) {
             "LOCKSTEP_DATADIR: unknown variable; --help shows all");
 }
 
+TEST(SchemaTest, ARequiredListWithoutEntriesIsRefusedHoweverItIsWritten) {
+  for (const char* nothing : {"", " ", "\f", ";", " ; ;"}) {
+    std::vector<ListEntry> list;
+    Schema schema("program", "for a test");
+    schema.List("cluster", &list, {{"node_id", "its name"}}, "the participants").Required();
+    const auto parsed = ParseWith(schema, {}, {std::string("LOCKSTEP_CLUSTER=") + nothing});
+    EXPECT_EQ(std::string(parsed.status().message()), "LOCKSTEP_CLUSTER: the value is empty");
+  }
+}
+
 TEST(SchemaTest, WhatIsWrongInAFileIsNamedByFileLineAndKey) {
   EXPECT_EQ(FileRefusal("data_dir: d\nrows: many\n"), ":2: rows: 'many' is not a whole number");
   EXPECT_EQ(FileRefusal("data_dir: d\n\nrwos: 5\n"), ":3: rwos: unknown key; --help shows all");
