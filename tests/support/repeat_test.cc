@@ -56,10 +56,10 @@ class RepeatedTest : public testing::Test {
   return true;
 }();
 
-// What this program prints when it runs one of them.
+// What this program prints when it runs one of them, without settings.
 std::string OutputOf(const std::string& test) {
   const std::string command =
-      "REPEATED=" + test + " " + Program() + " --gtest_filter=RepeatedTest.* 2>&1";
+      "env -i REPEATED=" + test + " " + Program() + " --gtest_filter=RepeatedTest.* 2>&1";
   std::FILE* pipe = popen(command.c_str(), "r");
   std::string output;
   std::array<char, 4096> piece;
