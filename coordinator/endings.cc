@@ -191,9 +191,20 @@ Error AttemptOutdated(const RequestTry& request, uint32_t seen_attempt) {
 Error RequestExpired(const std::string& request_id) {
   return NotStarted(Reason::kRequestExpired,
                     absl::StrCat("The request_id ", request_id,
-                                 " came after its expire_time, or nothing is known any more of "
-                                 "requests with one like that, so it is not taken: whether an "
+                                 " came after its expire_time, so it is not taken: whether an "
                                  "earlier try was committed can only be read from the data."));
+}
+
+Error ExpiryForgotten(const std::string& request_id) {
+  return NotStarted(
+      Reason::kRequestExpired,
+      absl::StrCat("Nothing is known any more of requests with an expire_time as early "
+                   "as that of the request_id ",
+                   request_id,
+                   ", because a clock was ahead when one was accepted, so it is not "
+                   "taken: whether an earlier try was committed can only be read from "
+                   "the data. A new request_id with a later expire_time, or without "
+                   "one, is taken."));
 }
 
 Error TooManyAttempts(uint64_t remembered) {

@@ -37,6 +37,7 @@ Error ShuttingDown();
 Error RequestIdReused(const std::string& request_id);
 Error AttemptOutdated(const RequestTry& request, uint32_t seen_attempt);
 Error RequestExpired(const std::string& request_id);
+Error ExpiryForgotten(const std::string& request_id);
 Error TooManyAttempts(uint64_t remembered);
 Error AnswersFull(const NamedLimits& limits);
 

@@ -14,6 +14,10 @@ namespace {
 // What the answers of the tries that joined one may take together, on their way to the clients.
 constexpr uint64_t kMostJoinedAnswerBytes = uint64_t{64} << 20;
 
+Error WhyExpired(const RequestTry& request, const Now& now) {
+  return request.expires <= now.wall ? RequestExpired(request.id) : ExpiryForgotten(request.id);
+}
+
 }  // namespace
 
 void Engine::Admit(TransactionHandle handle) {
@@ -33,7 +37,7 @@ void Engine::Admit(TransactionHandle handle) {
     case RequestTable::Verdict::kNoRoom:
       return Refuse(transactions_.Remove(handle), TooManyAttempts(requests_.attempts()));
     case RequestTable::Verdict::kExpired:
-      return Refuse(transactions_.Remove(handle), RequestExpired(request.id));
+      return Refuse(transactions_.Remove(handle), WhyExpired(request, now_));
   }
   LOCKSTEP_CHECK(false, "a verdict that there is not");
 }
@@ -68,7 +72,7 @@ void Engine::TakeAnswer(AnswerLookedUp& looked_up) {
 void Engine::RunAfterLookUp(TransactionHandle handle) {
   const Transaction& transaction = transactions_.at(handle);
   if (requests_.IsExpired(*transaction.request, RequestNow())) {
-    return EndUnknown(handle, RequestExpired(transaction.request->id));
+    return EndUnknown(handle, WhyExpired(*transaction.request, now_));
   }
   if (transaction.shares.empty()) {
     // It joined one that was committed, and whose answer is gone already.

@@ -7,6 +7,7 @@ namespace lockstep::coordinator {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
@@ -112,6 +113,7 @@ TEST_F(EngineRequestsTest, R18_WhatExpiresIsNotRunAgainBecauseAClockThatWasAhead
   EXPECT_LT(clock_.WallNow(), its.expires);
   Try(its);
   EXPECT_EQ(LastReason(), Reason::kRequestExpired);
+  EXPECT_THAT(answers_.back().error().message, HasSubstr("because a clock was ahead"));
   EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
   // Others are taken, by the clock that is right again.
   Try(Expiring(absl::Hours(6)));
