@@ -94,8 +94,7 @@ void Engine::TellOfForgottenExpiry() {
   told_expiry_ = expiry;
   Log(LogLevel::kWarning,
       "a clock was ahead when an expire_time was accepted that is forgotten now: those up to it "
-      "are "
-      "refused until time gets there",
+      "are refused until time gets there",
       {{"expire_time", absl::FormatTime(absl::RFC3339_sec, expiry, absl::UTCTimeZone())}});
 }
 
