@@ -197,30 +197,39 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
   void AskForRequest(TransactionCall call, RequestTry request, Engine& engine) {
     bool has_room = false;
     RequestTable::Standing standing = engine.AskForRequest(&request, &has_room);
-    if (!has_room) return call.Fail(TooManyAttempts(engine.remembered_attempts()));
-    if (standing.in_flight) {
-      v1::GetTransactionResponse response;
-      response.set_transaction_id(ToString(engine.IdOf(standing.first)));
-      response.set_outcome(v1::OUTCOME_IN_PROGRESS);
-      return call.Finish(response);
-    }
-    if (standing.rounds.empty()) return AnswerUncommitted(std::move(call), request, standing);
-    coordinator_->FindAnswer(request, standing.rounds,
-                             [self = shared_from_this(), call = std::move(call), request,
-                              standing](absl::StatusOr<std::optional<StoredAnswer>> found) mutable {
-                               if (!found.ok()) return call.Fail(LogUnreadable(found.status()));
-                               if (!*found)
-                                 return AnswerUncommitted(std::move(call), request, standing);
-                               self->AnswerCommitted(std::move(call), **found);
-                             });
+    Result<v1::GetTransactionResponse> uncommitted = UncommittedAnswer(request, standing, engine);
+    if (!has_room) uncommitted = TooManyAttempts(engine.remembered_attempts());
+    const bool runs = standing.in_flight && !engine.IdOf(standing.first).is_none();
+    if (runs || standing.rounds.empty()) return Finish(std::move(call), uncommitted);
+    coordinator_->FindAnswer(
+        request, standing.rounds,
+        [self = shared_from_this(), call = std::move(call), uncommitted = std::move(uncommitted)](
+            absl::StatusOr<std::optional<StoredAnswer>> found) mutable {
+          if (!found.ok()) return call.Fail(LogUnreadable(found.status()));
+          if (!*found) return Finish(std::move(call), uncommitted);
+          self->AnswerCommitted(std::move(call), **found);
+        });
   }
 
-  static void AnswerUncommitted(TransactionCall call, const RequestTry& request,
-                                const RequestTable::Standing& standing) {
-    if (!standing.aborted) return call.Fail(UnknownRequest(request));
+  static void Finish(TransactionCall call, const Result<v1::GetTransactionResponse>& answer) {
+    answer.ok() ? call.Finish(answer.value()) : call.Fail(answer.error());
+  }
+
+  // Unless it is found in the log.
+  static Result<v1::GetTransactionResponse> UncommittedAnswer(
+      const RequestTry& request, const RequestTable::Standing& standing, Engine& engine) {
+    if (standing.in_flight) return InProgress(engine.IdOf(standing.first));
+    if (!standing.aborted) return UnknownRequest(request);
     v1::GetTransactionResponse response;
     response.set_outcome(v1::OUTCOME_ABORTED);
-    call.Finish(response);
+    return response;
+  }
+
+  static v1::GetTransactionResponse InProgress(TransactionId id) {
+    v1::GetTransactionResponse response;
+    if (!id.is_none()) response.set_transaction_id(ToString(id));
+    response.set_outcome(v1::OUTCOME_IN_PROGRESS);
+    return response;
   }
 
   // With what the log knows of the transaction, as long as it does.
@@ -262,12 +271,7 @@ class CoordinatorService : public std::enable_shared_from_this<CoordinatorServic
         (id.term == engine.term() && id.sequence > engine.last_sequence())) {
       return call.Fail(UnknownTransaction(ToString(id)));
     }
-    if (engine.IsRunning(id)) {
-      v1::GetTransactionResponse response;
-      response.set_transaction_id(ToString(id));
-      response.set_outcome(v1::OUTCOME_IN_PROGRESS);
-      return call.Finish(response);
-    }
+    if (engine.IsRunning(id)) return call.Finish(InProgress(id));
     coordinator_->FindOutcome(
         id, [call = std::move(call), id](absl::StatusOr<LoggedOutcome> outcome) mutable {
           AnswerOutcome(std::move(call), id, outcome);

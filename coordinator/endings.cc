@@ -132,9 +132,11 @@ Error Unknown(TransactionId id, std::string message) {
   error.reason = Reason::kOutcomeUnknown;
   error.message = std::move(message);
   error.outcome = FailureOutcome::kUnknown;
-  error.transaction_id = ToString(id);
+  if (!id.is_none()) error.transaction_id = ToString(id);
   return error;
 }
+
+constexpr char kAskByRequestId[] = "send the same request_id again, or ask GetTransaction for it.";
 
 }  // namespace
 
@@ -227,15 +229,20 @@ Error AnswersFull(const NamedLimits& limits) {
 }
 
 Error OutcomeUnknown(TransactionId id) {
+  if (id.is_none()) {
+    return Unknown(id, absl::StrCat("The coordinator ended before it knew whether this request_id "
+                                    "had been committed: ",
+                                    kAskByRequestId));
+  }
   return Unknown(id, absl::StrCat("The coordinator ended before transaction ", ToString(id),
                                   " was answered; ask GetTransaction how it ended."));
 }
 
 Error StillUnknown(TransactionId id) {
-  return Unknown(id,
-                 absl::StrCat("Another try of this request_id runs as transaction ", ToString(id),
-                              ", and its answer did not come in time: send the "
-                              "same request_id again, or ask GetTransaction."));
+  const std::string other =
+      id.is_none() ? "was looked up" : absl::StrCat("runs as transaction ", ToString(id));
+  return Unknown(id, absl::StrCat("Another try of this request_id ", other,
+                                  ", and its answer did not come in time: ", kAskByRequestId));
 }
 
 Error ErrorInVote(const v1::BranchVote& vote) {

@@ -41,10 +41,11 @@ Error ExpiryForgotten(const std::string& request_id);
 Error TooManyAttempts(uint64_t remembered);
 Error AnswersFull(const NamedLimits& limits);
 
-// For a transaction whose coordinator ends before it could be told how it ended.
+// For a transaction whose coordinator ends before it could be told how it ended; `id` is none if it
+// did not begin.
 Error OutcomeUnknown(TransactionId id);
 // For a try of a request_id that joined `id`, which is still under way, or committed with an answer
-// that cannot be given now.
+// that cannot be given now; none if it joined one whose answer was looked up.
 Error StillUnknown(TransactionId id);
 
 // The error in a vote of NO; a vote without a usable one is the participant's bug, and said so.

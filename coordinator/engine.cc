@@ -131,8 +131,6 @@ void Engine::Take(Message& message) {
 }
 
 void Engine::TakeTransaction(std::unique_ptr<Transaction> transaction) {
-  transaction->id = {term_, ++last_sequence_};
-  transaction->response.set_transaction_id(ToString(transaction->id));
   const bool has_request = transaction->request.has_value();
   if (has_request) {
     RequestTry& request = *transaction->request;
@@ -148,7 +146,21 @@ void Engine::SubmitIfThereIsRoom(TransactionHandle handle) {
   if (keeps_answer && answers_are_full_) {
     return End(transactions_.Remove(handle), AnswersFull(limits_), RoundId());
   }
+  Name(handle);
   Submit(handle);
+}
+
+// Not before it runs: of a name without a record GetTransaction says ABORTED, and while an answer
+// is being looked up its request may have been committed long ago, under another name.
+void Engine::Name(TransactionHandle handle) {
+  const TransactionId id = {term_, ++last_sequence_};
+  transactions_.Rename(handle, id);
+  Transaction& transaction = transactions_.at(handle);
+  transaction.response.set_transaction_id(ToString(id));
+  if (!transaction.request) return;
+  for (const TransactionHandle joined : requests_.JoinedTo(transaction.request->id)) {
+    transactions_.Rename(joined, id);
+  }
 }
 
 void Engine::Submit(TransactionHandle handle) {

@@ -135,7 +135,7 @@ class Engine {
     return requests_.Ask(*request, has_room);
   }
   uint64_t remembered_attempts() const { return requests_.attempts(); }
-  // The transaction that Standing::first names.
+  // Of the transaction that Standing::first names; none while an answer of it is looked up.
   TransactionId IdOf(TransactionHandle transaction) { return transactions_.at(transaction).id; }
 
  private:
@@ -165,6 +165,7 @@ class Engine {
   // Refuses what the decision log has no room for. What runs already, or is committed, has come to
   // its answer before this.
   void SubmitIfThereIsRoom(TransactionHandle handle);
+  void Name(TransactionHandle handle);
   void Submit(TransactionHandle handle);
   void TakeVotes(PrepareDone& done);
   // False if the transaction cannot be answered with the results that came with the vote.
@@ -181,6 +182,7 @@ class Engine {
   void Join(TransactionHandle handle);
   void TakeAnswer(AnswerLookedUp& looked_up);
   void RunAfterLookUp(TransactionHandle handle);
+  Error WhyNotAdmitted(const RequestTry& request, const RequestTable::Admission& admission) const;
   // Of one that was looked up, not found, and is not to run.
   void EndUnknown(TransactionHandle handle, const Error& error);
   void TellOfForgottenExpiry();

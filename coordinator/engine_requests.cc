@@ -31,19 +31,34 @@ void Engine::Admit(TransactionHandle handle) {
     case RequestTable::Verdict::kJoin:
       return Join(handle);
     case RequestTable::Verdict::kReused:
-      return Refuse(transactions_.Remove(handle), RequestIdReused(request.id));
     case RequestTable::Verdict::kOutdated:
-      return Refuse(transactions_.Remove(handle), AttemptOutdated(request, admission.seen_attempt));
     case RequestTable::Verdict::kNoRoom:
-      return Refuse(transactions_.Remove(handle), TooManyAttempts(requests_.attempts()));
     case RequestTable::Verdict::kExpired:
-      return Refuse(transactions_.Remove(handle), WhyExpired(request, now_));
+      return Refuse(transactions_.Remove(handle), WhyNotAdmitted(request, admission));
   }
-  LOCKSTEP_CHECK(false, "a verdict that there is not");
 }
 
-// Waits for End of the one that it joined. It runs nothing itself, and no cap counts it; if it must
-// be named, that is the other one's name.
+Error Engine::WhyNotAdmitted(const RequestTry& request,
+                             const RequestTable::Admission& admission) const {
+  switch (admission.verdict) {
+    case RequestTable::Verdict::kReused:
+      return RequestIdReused(request.id);
+    case RequestTable::Verdict::kOutdated:
+      return AttemptOutdated(request, admission.seen_attempt);
+    case RequestTable::Verdict::kNoRoom:
+      return TooManyAttempts(requests_.attempts());
+    case RequestTable::Verdict::kExpired:
+      return WhyExpired(request, now_);
+    case RequestTable::Verdict::kRun:
+    case RequestTable::Verdict::kLookUp:
+    case RequestTable::Verdict::kJoin:
+      break;
+  }
+  LOCKSTEP_CHECK(false, "a try that is admitted has no refusal");
+}
+
+// Waits for End of the one that it joined. It runs nothing itself, and no cap counts it; it has the
+// other one's name, once that one has any.
 void Engine::Join(TransactionHandle handle) {
   Transaction& transaction = transactions_.at(handle);
   transaction.shares.clear();
@@ -71,19 +86,23 @@ void Engine::TakeAnswer(AnswerLookedUp& looked_up) {
 // The log has no answer of this id.
 void Engine::RunAfterLookUp(TransactionHandle handle) {
   const Transaction& transaction = transactions_.at(handle);
-  if (requests_.IsExpired(*transaction.request, RequestNow())) {
-    return EndUnknown(handle, WhyExpired(*transaction.request, now_));
-  }
   if (transaction.shares.empty()) {
     // It joined one that was committed, and whose answer is gone already.
     return EndUnknown(handle, StillUnknown(transaction.id));
+  }
+  const RequestTable::Admission admission =
+      requests_.AdmitUnknown(*transaction.request, RequestNow());
+  if (admission.verdict != RequestTable::Verdict::kRun) {
+    return EndUnknown(handle, WhyNotAdmitted(*transaction.request, admission));
   }
   SubmitIfThereIsRoom(handle);
 }
 
 void Engine::EndUnknown(TransactionHandle handle, const Error& error) {
   std::unique_ptr<Transaction> transaction = transactions_.Remove(handle);
-  EndJoined(requests_.EndUnknown(*transaction->request), transaction->answer_retention, error);
+  // What this one is refused for need not hold for those that joined it.
+  EndJoined(requests_.EndUnknown(*transaction->request), transaction->answer_retention,
+            StillUnknown(transaction->id));
   Refuse(std::move(transaction), error);
 }
 

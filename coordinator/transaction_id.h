@@ -12,12 +12,13 @@
 
 namespace lockstep::coordinator {
 
-// The term of the coordinator that took the transaction, and its number in it, from 1. Ids grow in
-// the order in which transactions were taken.
+// The term of the coordinator that ran the transaction, and its number in it, from 1. Ids grow in
+// the order in which transactions began; one that did not begin has none.
 struct TransactionId {
   Term term = 0;
   uint64_t sequence = 0;
 
+  bool is_none() const { return sequence == 0; }
   friend auto operator<=>(const TransactionId&, const TransactionId&) = default;
 };
 

@@ -72,15 +72,16 @@ RequestTable::Admission RequestTable::Admit(const RequestTry& its, TransactionHa
     return admission;
   }
   admission.seen_attempt = SeenAttemptOf(its.id);
-  if (its.attempt < admission.seen_attempt) {
+  if (its.attempt < admission.seen_attempt && admission.rounds.empty()) {
     admission.verdict = Verdict::kOutdated;
     return admission;
   }
-  if (!Remember(its)) {
+  const bool is_first = !in_flight_.contains(its.id);
+  if (!Remember(its) && (!is_first || admission.rounds.empty())) {
     admission.verdict = Verdict::kNoRoom;
     return admission;
   }
-  const auto [running, is_first] = in_flight_.try_emplace(its.id);
+  const auto running = in_flight_.try_emplace(its.id).first;
   if (is_first) {
     running->second.body = its.body;
     running->second.first = handle;
@@ -98,10 +99,29 @@ RequestTable::Admission RequestTable::Admit(const RequestTry& its, TransactionHa
   return admission;
 }
 
+RequestTable::Admission RequestTable::AdmitUnknown(const RequestTry& its,
+                                                   const RequestTime& now) const {
+  Admission admission;
+  admission.seen_attempt = SeenAttemptOf(its.id);
+  if (IsExpired(its, now)) {
+    admission.verdict = Verdict::kExpired;
+  } else if (its.attempt < admission.seen_attempt) {
+    admission.verdict = Verdict::kOutdated;
+  } else if (its.attempt > admission.seen_attempt) {
+    admission.verdict = Verdict::kNoRoom;
+  }
+  return admission;
+}
+
 Retention RequestTable::RetentionOfAnswer(const std::string& id, const RequestTime& now) const {
   Retention retention = in_flight_.at(id).retention;
   retention.Extend({.keep_until = now.log + options_.lifetime});
   return retention;
+}
+
+std::vector<TransactionHandle> RequestTable::JoinedTo(const std::string& id) const {
+  const auto running = in_flight_.find(id);
+  return running == in_flight_.end() ? std::vector<TransactionHandle>() : running->second.joined;
 }
 
 void RequestTable::Leave(const std::string& id, TransactionHandle handle) {
@@ -177,6 +197,7 @@ bool RequestTable::Remember(const RequestTry& its) {
   Retention asked = its.retention;
   asked.Extend(SeenRetentionOf(its.id));
   if (const auto seen = attempts_.find(its.id); seen != attempts_.end()) {
+    remembered.attempt = std::max(remembered.attempt, seen->second.attempt);
     remembered.aborted = seen->second.aborted;
     ForgetAttempt(its.id);
   } else if (attempts_.size() >= options_.attempts) {

@@ -112,8 +112,8 @@ class RequestTable {
     kLookUp,    // in flight too; but one of `rounds` may have its answer
     kJoin,      // another try is in flight and tells how it ends
     kReused,    // that one has another body
-    kOutdated,  // `seen_attempt` was seen before
-    kNoRoom,    // too many attempts are remembered
+    kOutdated,  // `seen_attempt` was seen before, and no answer is there, which any try is told
+    kNoRoom,    // too many attempts are remembered, and no answer is there
     kExpired,   // its expire_time has passed, or nothing is known any more of such a one
   };
   struct Admission {
@@ -134,21 +134,20 @@ class RequestTable {
   Retention RetentionOf(const RequestTry& its, const RequestTime& now) const;
   // `handle` is that of the try, for End to return if it joins.
   Admission Admit(const RequestTry& its, TransactionHandle handle, const RequestTime& now);
-  // One that was looked up and not found is not to run if this is true: its answer may have been
-  // there, and gone meanwhile.
-  bool IsExpired(const RequestTry& its, const RequestTime& now) const {
-    return its.expires <= std::max(now.wall, forgotten_expiry_);
-  }
+  // The same for one that was looked up and not found: kRun, or why it is refused. Its answer may
+  // have been there, and gone meanwhile.
+  Admission AdmitUnknown(const RequestTry& its, const RequestTime& now) const;
   // Requires a try in flight: the one that runs, or is looked up.
   TransactionHandle FirstOf(const std::string& id) const { return in_flight_.at(id).first; }
+  // Those that joined it, in the order in which they came; none if it is not in flight.
+  std::vector<TransactionHandle> JoinedTo(const std::string& id) const;
   // What the answer of the try in flight is to be kept for that is decided `now`: all that it, and
   // those that joined it so far, ask for. From the decision on; it may have waited for long.
   Retention RetentionOfAnswer(const std::string& id, const RequestTime& now) const;
   // One that joined does not wait any more. Nothing happens if it does not.
   void Leave(const std::string& id, TransactionHandle handle);
   // The try in flight has ended; `round` is the one that committed it, none if it did not. Returns
-  // those that joined it, in the order in which they came, so that no attempt is lower than one
-  // before it.
+  // those that joined it, in the order in which they came.
   std::vector<TransactionHandle> End(const RequestTry& its, RoundId round);
   // The same for one that was looked up, not found, and not run: nothing is known of earlier ones.
   std::vector<TransactionHandle> EndUnknown(const RequestTry& its);
@@ -184,6 +183,9 @@ class RequestTable {
   Retention SeenRetentionOf(const std::string& id) const;
   bool Remember(const RequestTry& its);
   void ForgetAttempt(const std::string& id);
+  bool IsExpired(const RequestTry& its, const RequestTime& now) const {
+    return its.expires <= std::max(now.wall, forgotten_expiry_);
+  }
 
   const RequestTableOptions options_;
   RequestIndex committed_;

@@ -161,6 +161,14 @@ TEST_F(RequestsTest, R19_AQuestionWithAnAttemptKeepsEarlierOnesOut) {
   EXPECT_EQ(standing.answer().results_size(), 2);
   EXPECT_EQ(standing.databases_size(), 2);
   EXPECT_TRUE(standing.has_decide_time());
+  // What was committed is told to lower attempts too.
+  question.set_attempt(3);
+  status = stub->GetTransaction(Within(absl::Seconds(10)).get(), question, &standing);
+  ASSERT_TRUE(status.ok()) << ToText(status);
+  status = stub->Execute(Within(absl::Seconds(10)).get(), request, &response);
+  ASSERT_TRUE(status.ok()) << ToText(status);
+  EXPECT_TRUE(response.deduplicated());
+  EXPECT_EQ(response.transaction_id(), standing.transaction_id());
 }
 
 TEST_F(RequestsTest, AnExpiredTryAndAnotherBodyAreRefused) {

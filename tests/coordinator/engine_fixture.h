@@ -74,7 +74,8 @@ class EngineTest : public testing::Test {
                                                      .earlier_boot_ids = {10, 20},
                                                      .max_result_bytes = 1000,
                                                      .max_kept_answer_bytes = 2000,
-                                                     .least_free_bytes = 3000},
+                                                     .least_free_bytes = 3000,
+                                                     .requests = request_table_options_},
                                        std::move(config), std::move(start),
                                        CommittedRequests{committed_});
     mailbox_.push_back(Begin{});
@@ -166,6 +167,7 @@ class EngineTest : public testing::Test {
   ParticipantLinks links_;
   HeldDecisions decisions_;
   QueueCaps queue_caps_;
+  RequestTableOptions request_table_options_;
   RequestIndex committed_;
   std::vector<Message> mailbox_;
   bool idle_ = false;

@@ -86,10 +86,7 @@ TEST_F(EngineRequestsTest, R19_AnAttemptIsRememberedAlthoughTheClockIsSetForward
 
 TEST_F(EngineRequestsTest, R19_AnAttemptThatWasOnlyAskedAboutIsRememberedForAsLong) {
   Start();
-  RequestTry asked{.id = "a", .key = kKey, .body = {}, .attempt = 2, .retention = {}};
-  bool has_room = false;
-  engine_->AskForRequest(&asked, &has_room);
-  EXPECT_TRUE(has_room);
+  Ask(/*attempt=*/2);
   Advance(kAnswerLifetime - absl::Seconds(1));
   Try(/*attempt=*/1);
   EXPECT_EQ(LastReason(), Reason::kAttemptOutdated);

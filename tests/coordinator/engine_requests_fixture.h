@@ -36,6 +36,13 @@ class EngineRequestsTest : public EngineTest {
             .expires = clock_.WallNow() + ahead,
             .retention = {}};
   }
+  // A question with an attempt.
+  void Ask(uint32_t attempt) {
+    RequestTry asked{.id = "a", .key = kKey, .body = {}, .attempt = attempt, .retention = {}};
+    bool has_room = false;
+    engine_->AskForRequest(&asked, &has_room);
+    EXPECT_TRUE(has_room);
+  }
   // The log answers the latest question.
   void Answer(std::optional<StoredAnswer> answer) {
     mailbox_.push_back(AnswerLookedUp{decisions_.asked.back().transaction, std::move(answer)});

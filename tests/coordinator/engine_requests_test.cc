@@ -140,6 +140,37 @@ TEST_F(EngineRequestsTest, R19_ALowerAttemptIsRefusedAndNothingIsStarted) {
   EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
 }
 
+TEST_F(EngineRequestsTest, R19_ACommittedIdIsToldToAnAttemptBelowOneThatWasAskedAbout) {
+  Start();
+  Try(1);
+  const StoredAnswer stored = decisions_.waiting.at(0).answers.at(0);
+  MakeDurable();
+  answers_.clear();
+  Ask(5);
+  Try(1);
+  Answer(stored);
+  EXPECT_TRUE(OnlyAnswer().deduplicated());
+  EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
+}
+
+// What has the key may be the answer of another id.
+TEST_F(EngineRequestsTest, R19_ALowerAttemptWhoseAnswerIsNotFoundIsRefusedAndWhoJoinedItIsNot) {
+  committed_.Add(kKey, RoundId::Make(2, 5));
+  Start();
+  Ask(5);
+  Try(1);
+  Try(5);
+  Answer(std::nullopt);
+  ASSERT_THAT(answers_, SizeIs(2));
+  EXPECT_EQ(answers_[0].error().outcome, FailureOutcome::kUnknown);
+  EXPECT_EQ(LastReason(), Reason::kAttemptOutdated);
+  EXPECT_THAT(answers_.back().error().message, HasSubstr("attempt 5"));
+  EXPECT_THAT(nodes_[0].prepared, IsEmpty());
+  Try(5);
+  Answer(std::nullopt);
+  EXPECT_THAT(nodes_[0].prepared, SizeIs(1));
+}
+
 TEST_F(EngineRequestsTest, WhenAnswersTakeAllTheirSpaceOnlyKnownIdsAreAnswered) {
   committed_.Add(kKey, RoundId::Make(2, 5));
   Start();
@@ -189,6 +220,52 @@ TEST_F(EngineRequestsTest, WhoJoinedIsToldTheOthersNameWhenTheCoordinatorEnds) {
   engine_->AbandonAll();
   ASSERT_THAT(answers_, SizeIs(2));
   for (const auto& answer : answers_) EXPECT_EQ(answer.error().transaction_id, "3-1");
+}
+
+// The request may have been committed, under another name.
+TEST_F(EngineRequestsTest, R18_NobodyIsToldANameWhileAnAnswerIsLookedUp) {
+  committed_.Add(kKey, RoundId::Make(2, 5));
+  Start();
+  Try();
+  Try(Expiring(absl::Hours(1)), absl::Milliseconds(200));
+  Advance(absl::Seconds(1));
+  EXPECT_THAT(answers_, SizeIs(1));
+  engine_->AbandonAll();
+  ASSERT_THAT(answers_, SizeIs(2));
+  for (const auto& answer : answers_) {
+    EXPECT_EQ(answer.error().reason, Reason::kOutcomeUnknown);
+    EXPECT_EQ(answer.error().outcome, FailureOutcome::kUnknown);
+    EXPECT_EQ(answer.error().transaction_id, "");
+  }
+  EXPECT_EQ(engine_->last_sequence(), 0u);
+}
+
+TEST_F(EngineRequestsTest, WhoJoinedALookUpHasTheNameOfWhatRunsThen) {
+  committed_.Add(kKey, RoundId::Make(2, 5));
+  nodes_[0].holds_votes = true;
+  Start();
+  Try();
+  Try();
+  Answer(std::nullopt);
+  engine_->AbandonAll();
+  ASSERT_THAT(answers_, SizeIs(2));
+  for (const auto& answer : answers_) EXPECT_EQ(answer.error().transaction_id, "3-1");
+}
+
+TEST_F(EngineRequestsTest, ACommittedIdIsAnsweredThoughNoAttemptCanBeRemembered) {
+  committed_.Add(kKey, RoundId::Make(2, 5));
+  request_table_options_.attempts = 0;
+  Start();
+  StoredAnswer stored;
+  stored.body = {1, 1};
+  stored.round = RoundId::Make(2, 5);
+  Try(1);
+  Answer(stored);
+  EXPECT_TRUE(OnlyAnswer().deduplicated());
+  Try(1);
+  Answer(std::nullopt);
+  EXPECT_EQ(LastReason(), Reason::kLimitExceeded);
+  EXPECT_THAT(nodes_[0].prepared, IsEmpty());
 }
 
 TEST_F(EngineRequestsTest, ACommittedIdIsAnsweredOnAFullDiskToo) {

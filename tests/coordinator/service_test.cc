@@ -289,6 +289,39 @@ TEST_F(CoordinatorServiceTest, AFullMailboxIsToldAsOne) {
   }
 }
 
+// Under the name of the retry nothing would be on record: a client would be told ABORTED.
+TEST_F(CoordinatorServiceTest, R18_WhoAsksWhileAnAnswerIsLookedUpIsToldWhatTheLogSays) {
+  Start();
+  EXPECT_FALSE(Execute("a").has_value());
+  v1::GetTransactionRequest question;
+  question.set_request_id("a");
+  RequestTry asked = RequestTryOf(question, coordinator_->log_id());
+  auto go_on = std::make_shared<std::latch>(1);
+  coordinator_->FindAnswer(asked, {}, [go_on](auto) { go_on->wait(); });
+  std::future<std::optional<Error>> retried =
+      std::async(std::launch::async, [this] { return Execute("a"); });
+  const auto is_in_flight = [&] {
+    std::promise<bool> told;
+    EXPECT_FALSE(coordinator_->Run([&](Engine& engine) {
+      bool has_room = false;
+      told.set_value(engine.AskForRequest(&asked, &has_room).in_flight);
+    }));
+    return told.get_future().get();
+  };
+  while (!is_in_flight()) std::this_thread::yield();
+  v1::GetTransactionResponse response;
+  grpc::ClientContext context;
+  std::future<grpc::Status> status = std::async(
+      std::launch::async, [&] { return stub_->GetTransaction(&context, question, &response); });
+  EXPECT_EQ(GetTransaction("1-2")->reason, Reason::kTransactionUnknown);
+  go_on->count_down();
+  EXPECT_TRUE(status.get().ok());
+  EXPECT_EQ(response.outcome(), v1::OUTCOME_COMMITTED);
+  EXPECT_EQ(response.transaction_id(), "1-1");
+  EXPECT_FALSE(retried.get().has_value());
+  EXPECT_TRUE(executed_.deduplicated());
+}
+
 // In the order in which the program stops.
 TEST_F(CoordinatorServiceTest, APlannedStopTellsWhoWaitsTheNameOfItsTransaction) {
   node_.holds_votes = true;

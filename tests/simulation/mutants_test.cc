@@ -102,6 +102,18 @@ TEST_P(MutantTest, IsFoundWithinBoundedSeeds) {
   EXPECT_EXIT(Search(GetParam()), Found, testing::Truly(Tell));
 }
 
+// Or what is found with a rule taken out would say nothing.
+TEST(MutantControlTest, ManyCutsBreakNoRuleThatIsKept) {
+  constexpr uint64_t kSeeds = 30;
+  SetLogLevel(LogLevel::kCritical);
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    Options options = DrawOptions(seed);
+    options.level = Level::kSqlite;
+    MoreCuts(&options);
+    EXPECT_EQ(World(options, seed).Run().value_or(""), "") << "seed " << seed;
+  }
+}
+
 // Each by the name of the rule that it leaves out.
 const Mutant kMutants[] = {
     {"R1_AnOlderTermIsObeyed", [](Options* o) { o->broken_participant.obeys_older_terms = true; }},

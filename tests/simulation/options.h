@@ -90,6 +90,7 @@ struct Options {
   double short_deadline = 0.1;
   double request_id = 0.4;  // a client sends it until it is committed
   double late_try = 0.2;    // of a request_id: given up, and arrives when it likes
+  double question = 0.2;    // instead of another try: what became of it
 
   coordinator::BrokenRules broken;
   bool obey_any_run = false;  // R22, at participants

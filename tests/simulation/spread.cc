@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -15,6 +16,10 @@
 
 namespace lockstep::simulation {
 namespace {
+
+// A world takes a second at most. The process of one that takes so long is ended, so that its seed
+// is told.
+constexpr unsigned kLongestWorldSeconds = 300;
 
 // What a process tells the one that started it, whole, after each world: of a fixed size, so that a
 // pipe takes it in one piece.
@@ -61,9 +66,11 @@ void RunSeed(const Spread& spread, uint64_t seed, Progress* progress) {
        i += static_cast<uint64_t>(spread.jobs)) {
     progress.running_seed = spread.first_seed + i;
     Send(pipe, progress);
+    alarm(kLongestWorldSeconds);
     RunSeed(spread, progress.running_seed, &progress);
     if (progress.violation[0] != '\0') break;
   }
+  alarm(0);
   if (progress.violation[0] == '\0') progress.running_seed = 0;
   Send(pipe, progress);
   std::fflush(nullptr);
@@ -101,7 +108,10 @@ Progress Await(const Job& job) {
   int status = 0;
   waitpid(job.process, &status, 0);
   const bool ended_well = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
-  if (!ended_well && last.violation[0] == '\0') {
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+    std::snprintf(last.violation, sizeof(last.violation), "no end within %u s",
+                  kLongestWorldSeconds);
+  } else if (!ended_well && last.violation[0] == '\0') {
     std::snprintf(last.violation, sizeof(last.violation), "the process ended with status %d",
                   status);
   }

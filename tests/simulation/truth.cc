@@ -84,6 +84,10 @@ void Truth::ToldAborted(const std::string& id, uint32_t attempt) {
   if (committed_requests_.contains(id)) {
     Violate(absl::StrCat("request_id ", id, " is told ABORTED, though committed (R18)"));
   }
+  ToldUnknown(id, attempt);
+}
+
+void Truth::ToldUnknown(const std::string& id, uint32_t attempt) {
   uint32_t& highest = aborted_attempts_[id];
   highest = std::max(highest, attempt);
 }

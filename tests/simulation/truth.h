@@ -42,6 +42,8 @@ class Truth {
   // A try was answered: with a transaction that committed, or as aborted.
   void ToldCommitted(const std::string& id, TransactionHandle transaction);
   void ToldAborted(const std::string& id, uint32_t attempt);
+  // No attempt below runs any more, it was said; whether an earlier one was committed was not.
+  void ToldUnknown(const std::string& id, uint32_t attempt);
   size_t committed_requests() const { return committed_requests_.size(); }
 
   // What participants do.

@@ -154,8 +154,12 @@ class World {
   void EndClient(const coordinator::Complete& complete);
 
   // world_requests.cc
+  std::optional<size_t> LatestCoordinator() const;
   void TryRequest(size_t client);
+  void AskForRequest(size_t client, size_t index);
   void Admit(size_t index, const SimTry& its);
+  void RunAfterLookUp(size_t index, const SimTry& its, const coordinator::RequestTime& now);
+  void RefuseFor(coordinator::RequestTable::Verdict verdict, TransactionHandle of_try);
   void RunTry(size_t index, const SimTry& its);
   void EndTry(size_t index, const coordinator::Complete& complete);
   void Tell(TransactionHandle of_try, std::optional<TransactionHandle> committed);

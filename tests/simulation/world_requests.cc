@@ -16,17 +16,24 @@ constexpr absl::Duration kRequestLifetime = absl::Milliseconds(500);
 
 }  // namespace
 
-// Sends it to the newest coordinator, with a higher attempt each time, until it is committed: one
-// that a later one has followed cannot have the log any more (R20). A try that is given up waits in
-// the network, and dies with the coordinator that it was sent to.
+// One that a later one has followed cannot have the log any more (R20).
+std::optional<size_t> World::LatestCoordinator() const {
+  std::optional<size_t> latest;
+  for (size_t i = 0; i < coordinators_.size(); ++i) {
+    if (!IsOnCopy(*coordinators_[i])) latest = i;
+  }
+  return latest && coordinators_[*latest]->alive ? latest : std::nullopt;
+}
+
+// Sends it to the latest coordinator, with a higher attempt each time, until it is committed, or
+// asks for it. A try that is given up waits in the network, and dies with the coordinator that it
+// was sent to.
 void World::TryRequest(size_t client) {
   Client& its = clients_[client];
-  size_t newest = 0;
-  for (size_t i = 0; i < coordinators_.size(); ++i) {
-    if (!IsOnCopy(*coordinators_[i])) newest = i;
-  }
-  if (coordinators_.empty() || !coordinators_[newest]->alive) return;
+  const std::optional<size_t> latest = LatestCoordinator();
+  if (!latest) return;
   if (its.request && its.request->its.expires <= right_time() + its.ahead) its.request.reset();
+  if (its.request && random_.Chance(options_.question)) return AskForRequest(client, *latest);
   if (!its.request) {
     its.request.emplace();
     its.request->its.id = absl::StrCat("c", client, "-", next_transaction_);
@@ -42,13 +49,43 @@ void World::TryRequest(size_t client) {
   its.request->participants = ParticipantsOf(its.request->transaction);
   truth_.Tried(*its.request);
   if (random_.Chance(options_.late_try)) {
-    late_tries_.push_back({newest, *its.request});
+    late_tries_.push_back({*latest, *its.request});
     return;
   }
   its.busy = true;
-  its.coordinator = newest;
+  its.coordinator = *latest;
   its.transaction = its.request->transaction;
-  Admit(newest, SimTry(*its.request));
+  Admit(*latest, SimTry(*its.request));
+}
+
+// As GetTransaction does, with an attempt above those that were tried; but that it is remembered
+// until the tries expire, so that what is told here holds for all of them.
+void World::AskForRequest(size_t client, size_t index) {
+  Coordinator& coordinator = *coordinators_[index];
+  coordinator::RequestTry& its = clients_[client].request->its;
+  ++its.attempt;
+  coordinator::RequestTry asked = its;
+  asked.retention = coordinator.requests.RetentionOf(asked, RequestNowOf(coordinator));
+  if (options_.attempts_are_ignored) asked.attempt = 0;
+  bool has_room = false;
+  const RequestTable::Standing standing = coordinator.requests.Ask(asked, &has_room);
+  if (!has_room) return truth_.Violate("no question has room (R19)");
+  Trace("c", index, " is asked for attempt ", its.attempt, " of ", its.id,
+        standing.in_flight ? ", in flight" : "", standing.aborted ? ", aborted" : "");
+  if (standing.in_flight) return;
+  asked.retention = {};
+  std::optional<CommittedTry> answer;
+  if (!standing.rounds.empty() &&
+      !coordinator.log->FindAnswer(coordinator.term, asked, standing.rounds, &answer)) {
+    return EndCoordinator(index);
+  }
+  if (answer) {
+    const std::string id = its.id;
+    clients_[client].request.reset();
+    return truth_.ToldCommitted(id, answer->second);
+  }
+  standing.aborted ? truth_.ToldAborted(its.id, its.attempt)
+                   : truth_.ToldUnknown(its.id, its.attempt);
 }
 
 void World::DeliverLateTry() {
@@ -78,13 +115,7 @@ void World::Admit(size_t index, const SimTry& its) {
       if (!coordinator.log->FindAnswer(coordinator.term, taken.its, admission.rounds, &answer)) {
         return EndCoordinator(index);
       }
-      if (!answer && coordinator.requests.IsExpired(taken.its, now)) {
-        for (const TransactionHandle joined : coordinator.requests.EndUnknown(taken.its)) {
-          Refuse(joined);
-        }
-        return Refuse(taken.transaction);
-      }
-      if (!answer) return RunTry(index, taken);
+      if (!answer) return RunAfterLookUp(index, taken, now);
       for (const TransactionHandle joined : coordinator.requests.End(taken.its, answer->first)) {
         Tell(joined, answer->second);
       }
@@ -92,18 +123,29 @@ void World::Admit(size_t index, const SimTry& its) {
     }
     case RequestTable::Verdict::kJoin:
       return;
-    case RequestTable::Verdict::kExpired:
-      return Refuse(taken.transaction);
-    case RequestTable::Verdict::kOutdated:
-      if (std::any_of(clients_.begin(), clients_.end(), [&](const Client& client) {
-            return client.busy && client.transaction == its.transaction;
-          })) {
-        truth_.Violate("the latest attempt is refused (R19)");
-      }
-      return;
-    case RequestTable::Verdict::kReused:
-    case RequestTable::Verdict::kNoRoom:
-      return truth_.Violate("a try is refused for no reason (R18)");
+    default:
+      return RefuseFor(admission.verdict, taken.transaction);
+  }
+}
+
+void World::RunAfterLookUp(size_t index, const SimTry& its, const coordinator::RequestTime& now) {
+  RequestTable& requests = coordinators_[index]->requests;
+  const RequestTable::Verdict verdict = requests.AdmitUnknown(its.its, now).verdict;
+  if (verdict == RequestTable::Verdict::kRun) return RunTry(index, its);
+  for (const TransactionHandle joined : requests.EndUnknown(its.its)) Refuse(joined);
+  RefuseFor(verdict, its.transaction);
+}
+
+void World::RefuseFor(RequestTable::Verdict verdict, TransactionHandle of_try) {
+  const bool is_latest = std::any_of(clients_.begin(), clients_.end(), [&](const Client& client) {
+    return client.busy && client.transaction == of_try;
+  });
+  if (verdict == RequestTable::Verdict::kOutdated && is_latest) {
+    truth_.Violate("the latest attempt is refused (R19)");
+  } else if (verdict == RequestTable::Verdict::kExpired) {
+    Refuse(of_try);
+  } else if (verdict != RequestTable::Verdict::kOutdated) {
+    truth_.Violate("a try is refused for no reason (R18)");
   }
 }
 

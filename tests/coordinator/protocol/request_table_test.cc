@@ -133,6 +133,34 @@ TEST(RequestTableTest, R19_AfterAQuestionWithAnAttemptNoLowerOneIsTaken) {
   EXPECT_EQ(table.Admit(Try("a", 5), 2, At(0)).verdict, Verdict::kRun);
 }
 
+TEST(RequestTableTest, R19_AnAnswerIsForLowerAttemptsThanOneThatWasAskedAboutToo) {
+  CommittedRequests committed;
+  committed.index.Add(Try("a").key, kRound);
+  RequestTable table(committed);
+  bool has_room = false;
+  table.Ask(Try("a", 5), &has_room);
+  EXPECT_EQ(table.Admit(Try("a", 1), 1, At(0)).verdict, Verdict::kLookUp);
+  EXPECT_EQ(table.Admit(Try("a", 2), 2, At(0)).verdict, Verdict::kJoin);
+  EXPECT_THAT(table.End(Try("a", 1), kRound), ElementsAre(2));
+}
+
+// Another id with the same key may have been found, or the answer may be gone.
+TEST(RequestTableTest, R19_ALowerAttemptThatIsNotFoundIsRefusedAndLowersNothing) {
+  CommittedRequests committed;
+  committed.index.Add(Try("a").key, kRound);
+  RequestTable table(committed);
+  bool has_room = false;
+  table.Ask(Try("a", 5), &has_room);
+  table.Admit(Try("a", 1), 1, At(0));
+  const RequestTable::Admission outdated = table.AdmitUnknown(Try("a", 1), At(0));
+  EXPECT_EQ(outdated.verdict, Verdict::kOutdated);
+  EXPECT_EQ(outdated.seen_attempt, 5u);
+  EXPECT_THAT(table.EndUnknown(Try("a", 1)), IsEmpty());
+  table.Forget(kRound, {Try("a").key}, absl::UnixEpoch());
+  EXPECT_EQ(table.Admit(Try("a", 4), 2, At(0)).verdict, Verdict::kOutdated);
+  EXPECT_EQ(table.Admit(Try("a", 5), 3, At(0)).verdict, Verdict::kRun);
+}
+
 TEST(RequestTableTest, AQuestionTellsWhatIsInFlightAbortedOrCommitted) {
   RequestTable table({});
   bool has_room = false;
@@ -215,7 +243,7 @@ TEST(RequestTableTest, R18_AnAnswerThatIsKeptIsToldThoughOthersOfItsExpireTimeAr
   EXPECT_EQ(table.Admit(its, 2, At(0)).verdict, Verdict::kJoin);
   table.End(its, kRound);
   EXPECT_EQ(table.Admit(its, 3, At(0)).verdict, Verdict::kLookUp);
-  EXPECT_TRUE(table.IsExpired(its, At(0))) << "should it not be found";
+  EXPECT_EQ(table.AdmitUnknown(its, At(0)).verdict, Verdict::kExpired) << "if not found";
 }
 
 // The wall clock was ahead when the attempt came, and is set right.
@@ -271,6 +299,7 @@ TEST(RequestTableTest, OneThatWasLookedUpAndIsNotKnownWasNotAborted) {
   EXPECT_THAT(table.EndUnknown(Try("a", 2)), ElementsAre(3));
   EXPECT_FALSE(table.Ask(Try("a"), &has_room).aborted);
   EXPECT_FALSE(table.Ask(Try("a"), &has_room).in_flight);
+  table.Forget(kRound, {Try("a").key}, absl::UnixEpoch());
   EXPECT_EQ(table.Admit(Try("a", 2), 4, At(0)).verdict, Verdict::kOutdated);
 }
 
@@ -298,6 +327,12 @@ TEST(RequestTableTest, AnAttemptThatCannotBeRememberedIsNotTaken) {
   EXPECT_FALSE(has_room);
   // A commit makes room: its answer is told to every attempt.
   table.End(Try("a", 2), kRound);
+  table.Admit(Try("e", 1), 6, At(0));
+  EXPECT_EQ(table.Admit(Try("a", 3), 7, At(0)).verdict, Verdict::kLookUp);
+  EXPECT_EQ(table.Admit(Try("a", 4), 8, At(0)).verdict, Verdict::kNoRoom) << "it could not tell";
+  EXPECT_EQ(table.AdmitUnknown(Try("a", 3), At(0)).verdict, Verdict::kNoRoom);
+  table.End(Try("a", 3), kRound);
+  table.End(Try("e", 1), kRound);
   EXPECT_EQ(table.Admit(Try("d", 1), 6, At(0)).verdict, Verdict::kRun);
 }
 
