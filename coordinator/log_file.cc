@@ -60,8 +60,8 @@ absl::Status LogFile::CheckWal(const std::string& vfs) const {
   if (!wal.ok()) return wal.status();
   // A killed process may have left there what only the page cache has. It is true from now on, so
   // it has to be durable before anything is written behind it.
-  absl::Status synced = (*wal)->Sync();
-  return synced.ok() ? sqlite::FindWalEnd(**wal, path).status() : synced;
+  absl::Status durable = (*wal)->WriteAgain();
+  return durable.ok() ? sqlite::FindWalEnd(**wal, path).status() : durable;
 }
 
 absl::Status LogFile::CheckpointOnClose() {

@@ -12,7 +12,8 @@ namespace {
 
 // SQLite's own VFS cuts the size of one access to 17 bits.
 constexpr int kMaxAccess = 1 << 16;
-constexpr size_t kZerosAtOnce = size_t{1} << 20;
+// What is in memory of a file that is written as a whole.
+constexpr int64_t kPartOfFile = int64_t{1} << 20;
 
 absl::Status ToStatus(int code, const char* what, const std::string& path) {
   if (code == SQLITE_OK) return absl::OkStatus();
@@ -115,9 +116,9 @@ absl::Status File::Write(int64_t offset, std::string_view bytes) {
 }
 
 absl::Status File::FillWithZeros(int64_t from, int64_t to) {
-  const std::string zeros(kZerosAtOnce, '\0');
+  const std::string zeros(kPartOfFile, '\0');
   while (from < to) {
-    const auto part = std::min(static_cast<int64_t>(kZerosAtOnce), to - from);
+    const auto part = std::min(kPartOfFile, to - from);
     absl::Status status = Write(from, std::string_view(zeros).substr(0, static_cast<size_t>(part)));
     if (!status.ok()) return status;
     from += part;
@@ -133,6 +134,19 @@ absl::Status File::Sync() {
   // Only the data and what is needed to read it, as SQLite syncs a WAL.
   const int flags = SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY;
   return ToStatus(file()->pMethods->xSync(file(), flags), "sync", path_);
+}
+
+absl::Status File::WriteAgain() {
+  const absl::StatusOr<int64_t> size = Size();
+  if (!size.ok()) return size.status();
+  std::string part(static_cast<size_t>(std::min(*size, kPartOfFile)), '\0');
+  for (int64_t offset = 0; offset < *size; offset += std::ssize(part)) {
+    part.resize(static_cast<size_t>(std::min(*size - offset, kPartOfFile)));
+    absl::Status status = Read(offset, part.data(), static_cast<int>(part.size()));
+    if (status.ok()) status = Write(offset, part);
+    if (!status.ok()) return status;
+  }
+  return Sync();
 }
 
 absl::StatusOr<int64_t> File::Size() const {

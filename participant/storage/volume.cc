@@ -93,7 +93,7 @@ absl::Status Volume::OpenFiles() {
   }
   if (!options.faults.no_start_sync && !options.scratch) {
     const Stopwatch syncing;
-    if (absl::Status status = SyncAll(); !status.ok()) return status;
+    if (absl::Status status = MakeAllDurable(); !status.ok()) return status;
     times.sync = syncing.Read();
     Failpoint("start_synced");
   }
@@ -116,8 +116,9 @@ absl::Status Volume::OpenFiles() {
 }
 
 // P8 (a): after a kill the page cache may hold what the disk does not, and what is read
-// now has to stay true.
-absl::Status Volume::SyncAll() {
+// now has to stay true. Of the database it does: what a checkpoint did not sync is in the WAL, from
+// which the next one writes it again.
+absl::Status Volume::MakeAllDurable() {
   for (const std::string* path : {&side_path, &wal_path, &database_path}) {
     absl::StatusOr<bool> exists = sqlite::File::Exists(options.base_vfs, *path);
     if (!exists.ok()) return exists.status();
@@ -125,7 +126,9 @@ absl::Status Volume::SyncAll() {
     absl::StatusOr<std::unique_ptr<sqlite::File>> file =
         sqlite::File::Open(options.base_vfs, *path, sqlite::File::Mode::kExisting);
     if (!file.ok()) return file.status();
-    if (absl::Status status = (*file)->Sync(); !status.ok()) {
+    const bool is_database = path == &database_path;
+    const absl::Status status = is_database ? (*file)->Sync() : (*file)->WriteAgain();
+    if (!status.ok()) {
       Fatal(std::string(status.message()));
       return status;
     }

@@ -70,7 +70,7 @@ struct Volume {
 
  private:
   absl::Status OpenFiles();
-  absl::Status SyncAll();
+  absl::Status MakeAllDurable();
   absl::Status OpenSideFile();
   absl::Status ScanFiles();
   absl::Status OpenWriter();

@@ -18,6 +18,8 @@ namespace {
 using simulation::Needs;
 
 constexpr uint64_t kMostMutantStates = 4'000'000;
+// Most are found within so many.
+constexpr uint64_t kControlStates = 100'000;
 
 struct Mutant {
   std::string rule;
@@ -29,17 +31,25 @@ struct Mutant {
 
 void PrintTo(const Mutant& mutant, std::ostream* out) { *out << mutant.rule; }
 
-// Ends the process: with success if a state shows that the rule is needed.
-[[noreturn]] void SearchMutant(const Mutant& mutant) {
+Setup SetupOf(const Mutant& mutant) {
   Setup setup;
   setup.transactions = mutant.transactions;
   setup.faults = mutant.faults;
+  return setup;
+}
+
+Report RunSearch(const Setup& setup, uint64_t states) {
+  Limits limits;
+  limits.states = states;
+  return Search(setup, limits).Run();
+}
+
+// Ends the process: with success if a state shows that the rule is needed.
+[[noreturn]] void SearchMutant(const Mutant& mutant) {
+  Setup setup = SetupOf(mutant);
   setup.is_broken = true;
   mutant.take_out(&setup);
-  Limits limits;
-  limits.states = kMostMutantStates;
-  Search search(setup, limits);
-  const Report report = search.Run();
+  const Report report = RunSearch(setup, kMostMutantStates);
   std::fprintf(stderr, "\n%zu states: ", static_cast<size_t>(report.states));
   if (!report.violation) {
     std::fprintf(stderr, "nothing is found, %s\n", report.exhausted ? "exhausted" : "limit hit");
@@ -65,6 +75,12 @@ class ModelMutantTest : public testing::TestWithParam<Mutant> {};
 
 TEST_P(ModelMutantTest, IsFoundWithinBoundedStates) {
   EXPECT_EXIT(SearchMutant(GetParam()), MutantFound, testing::Truly(TellFind));
+}
+
+// Or what is found without the rule would say nothing.
+TEST_P(ModelMutantTest, NothingIsFoundThereWithTheRule) {
+  const Report report = RunSearch(SetupOf(GetParam()), kControlStates);
+  EXPECT_EQ(report.violation.value_or(""), "");
 }
 
 // Each by the name of the rule that it leaves out, with the faults that show why it is there.

@@ -23,6 +23,8 @@ struct SimDisk::File {
   bool deleted = false;  // but not durably
   // What the sectors written since the last sync held before, from the synced content on.
   std::unordered_map<int64_t, std::vector<Sector>> older;
+  // The same of sectors whose sync failed, and that were not written since.
+  std::unordered_map<int64_t, std::vector<Sector>> given_up;
   std::vector<int64_t> older_sizes;
 };
 
@@ -73,6 +75,7 @@ struct SimDisk::Vfs {
   void Remember(File* file, int64_t from, int64_t to) const {
     for (int64_t number = from / sector_size; number * sector_size < to; ++number) {
       std::vector<Sector>& older = file->older[number];
+      if (auto lost = file->given_up.extract(number)) older = std::move(lost.mapped());
       Sector now = ReadSector(*file, number);
       if (older.empty() || older.back() != now) older.push_back(std::move(now));
     }
@@ -95,6 +98,10 @@ struct OpenFile {
   bool loses_syncs;
 };
 
+bool IsThere(const Vfs& disk, const Vfs::Files::const_iterator& file) {
+  return file != disk.files.end() && !file->second.deleted;
+}
+
 OpenFile* Self(sqlite3_file* file) { return reinterpret_cast<OpenFile*>(file); }
 Vfs* DiskOf(sqlite3_vfs* vfs) { return static_cast<Vfs*>(vfs->pAppData); }
 
@@ -107,7 +114,7 @@ int Read(sqlite3_file* file, void* bytes, int size, sqlite3_int64 offset) {
   Vfs* disk = Self(file)->disk;
   if (disk->Fails(DiskFault::Operation::kRead)) return SQLITE_IOERR_READ;
   const std::string& content = Self(file)->file->content;
-  const int64_t there = std::max<int64_t>(0, static_cast<int64_t>(content.size()) - offset);
+  const int64_t there = std::max<int64_t>(0, std::ssize(content) - offset);
   const size_t part = static_cast<size_t>(std::min<int64_t>(size, there));
   if (part > 0) std::memcpy(bytes, content.data() + offset, part);
   std::memset(static_cast<char*>(bytes) + part, 0, static_cast<size_t>(size) - part);
@@ -156,9 +163,13 @@ int Truncate(sqlite3_file* file, sqlite3_int64 size) {
 int Sync(sqlite3_file* file, int) {
   Vfs* disk = Self(file)->disk;
   disk->BeforeChange();
-  if (disk->Fails(DiskFault::Operation::kSync)) return SQLITE_IOERR_FSYNC;
-  if (Self(file)->loses_syncs) return SQLITE_OK;
   SimDisk::File* target = Self(file)->file;
+  if (disk->Fails(DiskFault::Operation::kSync)) {
+    target->given_up.merge(target->older);
+    target->older.clear();
+    return SQLITE_IOERR_FSYNC;
+  }
+  if (Self(file)->loses_syncs) return SQLITE_OK;
   target->older.clear();
   target->older_sizes.clear();
   target->ever_synced = true;
@@ -166,7 +177,7 @@ int Sync(sqlite3_file* file, int) {
 }
 
 int FileSize(sqlite3_file* file, sqlite3_int64* size) {
-  *size = static_cast<sqlite3_int64>(Self(file)->file->content.size());
+  *size = std::ssize(Self(file)->file->content);
   return SQLITE_OK;
 }
 
@@ -205,8 +216,7 @@ int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int*
   const std::string key =
       name == nullptr ? "temporary " + std::to_string(disk->temporary_files++) : name;
   auto found = disk->files.find(key);
-  const bool exists = found != disk->files.end() && !found->second.deleted;
-  if (!exists) {
+  if (!IsThere(*disk, found)) {
     if ((flags & SQLITE_OPEN_CREATE) == 0) return SQLITE_CANTOPEN;
     found = disk->files.insert_or_assign(key, SimDisk::File{}).first;
   }
@@ -223,7 +233,7 @@ int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int*
 int Delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
   Vfs* disk = DiskOf(vfs);
   const auto found = disk->files.find(name);
-  if (found == disk->files.end() || found->second.deleted) return SQLITE_IOERR_DELETE_NOENT;
+  if (!IsThere(*disk, found)) return SQLITE_IOERR_DELETE_NOENT;
   disk->BeforeChange();
   if (sync_directory != 0) {
     disk->files.erase(found);
@@ -235,8 +245,7 @@ int Delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
 
 int Access(sqlite3_vfs* vfs, const char* name, int, int* result) {
   Vfs* disk = DiskOf(vfs);
-  const auto found = disk->files.find(name);
-  *result = found != disk->files.end() && !found->second.deleted ? 1 : 0;
+  *result = IsThere(*disk, disk->files.find(name)) ? 1 : 0;
   return SQLITE_OK;
 }
 
@@ -272,11 +281,9 @@ void SimDisk::Vfs::LosePower(File* file, std::mt19937_64& random) const {
     image.resize(static_cast<size_t>(file->older_sizes[random() % file->older_sizes.size()]));
   }
   // In the order of the file, not of the hash table: a seed gives the same image everywhere.
-  std::vector<int64_t> numbers;
-  for (const auto& [number, older] : file->older) numbers.push_back(number);
-  std::sort(numbers.begin(), numbers.end());
-  for (const int64_t number : numbers) {
-    const std::vector<Sector>& older = file->older.at(number);
+  std::map<int64_t, std::vector<Sector>> all_older(file->older.begin(), file->older.end());
+  all_older.insert(file->given_up.begin(), file->given_up.end());
+  for (const auto& [number, older] : all_older) {
     if (take_newest()) continue;
     const Sector& sector = older[random() % older.size()];
     const size_t start = static_cast<size_t>(number * sector_size);
@@ -340,12 +347,6 @@ void SimDisk::Fail(const DiskFault& fault) {
   vfs_->failed = false;
 }
 void SimDisk::Heal() { vfs_->fault.reset(); }
-void SimDisk::FailNextSync() { Fail({.operation = DiskFault::Operation::kSync}); }
-void SimDisk::FailWrite(int64_t nth) { Fail({.kind = DiskFault::Kind::kNoSpace, .nth = nth}); }
-void SimDisk::BreakWrite(int64_t nth) { Fail({.nth = nth}); }
-void SimDisk::BreakRead(int64_t nth) {
-  Fail({.operation = DiskFault::Operation::kRead, .nth = nth});
-}
 void SimDisk::SpareFailures() {
   Heal();
   vfs_->failed = false;

@@ -31,6 +31,10 @@ struct DiskFault {
 // sectors are never torn. A file that was never synced may be gone, and one whose deletion was not
 // synced may be back.
 //
+// After a failed sync, what was to be synced is not written any more unless it is written again:
+// the page cache has it, and takes it for clean, as Linux does ("fsyncgate"). A later sync does not
+// make it durable.
+//
 // A crash is planned before the nth operation that changes the disk. Then the state is kept aside,
 // and the program under test goes on as a ghost, whose work is dropped: no error ever unwinds it.
 //
@@ -62,10 +66,10 @@ class SimDisk {
   void Heal();
   // Short forms: the next sync; the nth write for want of space; a read or write of a disk that
   // dies. None for 0.
-  void FailNextSync();
-  void FailWrite(int64_t nth);
-  void BreakRead(int64_t nth);
-  void BreakWrite(int64_t nth);
+  void FailNextSync() { Fail({.operation = DiskFault::Operation::kSync}); }
+  void FailWrite(int64_t nth) { Fail({.kind = DiskFault::Kind::kNoSpace, .nth = nth}); }
+  void BreakRead(int64_t nth) { Fail({.operation = DiskFault::Operation::kRead, .nth = nth}); }
+  void BreakWrite(int64_t nth) { Fail({.nth = nth}); }
   // None of these is planned any more, and failed() is false.
   void SpareFailures();
   // From now on syncs of files that are opened, and whose name ends so, do nothing: nobody is told.
