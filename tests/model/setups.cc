@@ -42,6 +42,9 @@ std::vector<Exploration> MakeExplorations() {
   add(MakeSetup("Repeats", {kFirst, kOnlyFirst}, {.losses = 1, .repeats = 1}), 1'000'000, true);
   add(MakeSetup("TwoCoordinators", {kFirst, kOnlyFirst}, {.second_starts = 1, .reads = 1}),
       1'000'000, true);
+  add(MakeSetup("TwoCoordinatorsAndLosses", {kFirst, kOnlyFirst},
+                {.second_starts = 1, .losses = 1}),
+      1'100'000, true);
   add(MakeSetup("TwoCoordinatorsAndARestart", {kFirst, kOnlyFirst},
                 {.coordinator_crashes = 1, .second_starts = 1}),
       1'000'000, true);
@@ -75,9 +78,6 @@ std::vector<Exploration> MakeExplorations() {
   add_wide("ThreeParticipantsCrashesAndLosses", {.crashes = 1, .losses = 1}, 500'000, false);
   add(MakeSetup("TwoCoordinatorsAndACrash", {kFirst, kOnlyFirst},
                 {.crashes = 1, .second_starts = 1, .reads = 1}),
-      500'000, false);
-  add(MakeSetup("TwoCoordinatorsAndLosses", {kFirst, kOnlyFirst},
-                {.second_starts = 1, .losses = 1}),
       500'000, false);
   add(MakeSetup("AllAtOnce", {kFirst, kOnlyFirst},
                 {.crashes = 1, .coordinator_crashes = 1, .losses = 1, .repeats = 1}),
