@@ -148,8 +148,8 @@ class LimitTest(WireTest):
             on("bank", "DELETE FROM t", statement(like, "%" + "a" * 98 + "b"))))
         self.assertEqual(failure.reason, "STATEMENT_TOO_LONG_RUNNING")
         self.assert_refused(lambda: self.cluster.execute(
-            on("bank", statement(like, "%" + "a" * 100))), "INVALID_ARGUMENT", "SQL_INVALID",
-            outcome="ABORTED")
+            on("bank", statement("SELECT 'a' LIKE ?", "%" + "a" * 100))),
+            "INVALID_ARGUMENT", "SQL_INVALID", outcome="ABORTED")
 
     def test_query_budget(self):
         failure = self.assert_refused(lambda: self.cluster.query("bank", ENDLESS),
