@@ -239,10 +239,10 @@ Error OutcomeUnknown(TransactionId id) {
 }
 
 Error StillUnknown(TransactionId id) {
-  const std::string other =
-      id.is_none() ? "was looked up" : absl::StrCat("runs as transaction ", ToString(id));
-  return Unknown(id, absl::StrCat("Another try of this request_id ", other,
-                                  ", and its answer did not come in time: ", kAskByRequestId));
+  const std::string other = id.is_none() ? "is, or was, looked up, and gave this one no answer: "
+                                         : absl::StrCat("runs as transaction ", ToString(id),
+                                                        ", and its answer did not come in time: ");
+  return Unknown(id, absl::StrCat("Another try of this request_id ", other, kAskByRequestId));
 }
 
 Error ErrorInVote(const v1::BranchVote& vote) {

@@ -136,6 +136,7 @@ void Engine::EndJoined(const std::vector<TransactionHandle>& joined, const Reten
     if (same->ok() && !kept.Covers(transactions_.at(handle).request->retention)) {
       // It wants the answer kept for longer than the log was told: to be told, and durably.
       joined_.erase({transactions_.at(handle).deadline, handle});
+      transactions_.Rename(handle, TransactionId());
       Admit(handle);
       continue;
     }

@@ -26,14 +26,24 @@ BEGIN EXCLUSIVE;
 
 absl::StatusOr<std::unique_ptr<LogFile>> LogFile::Open(const std::string& path,
                                                        const std::string& vfs) {
+  absl::StatusOr<std::unique_ptr<LogFile>> file = OpenAsItIs(path, vfs);
+  if (!file.ok()) return file;
+  // Only now is it sure that nobody writes to it.
+  const absl::StatusOr<bool> written = (*file)->MakeWalDurable(vfs);
+  if (!written.ok()) return (*file)->Explain(written.status());
+  if (!*written) return file;
+  // What SQLite has read was not written again yet, and the page cache may have lost it since.
+  file->reset();
+  return OpenAsItIs(path, vfs);
+}
+
+absl::StatusOr<std::unique_ptr<LogFile>> LogFile::OpenAsItIs(const std::string& path,
+                                                             const std::string& vfs) {
   absl::StatusOr<std::unique_ptr<sqlite::ChecksumVfs>> checksums =
       sqlite::ChecksumVfs::Register(vfs);
   if (!checksums.ok()) return checksums.status();
   std::unique_ptr<LogFile> file(new LogFile(path, *std::move(checksums)));
-  absl::Status status = file->OpenConnection();
-  // Only now is it sure that nobody writes to it.
-  if (status.ok()) status = file->CheckWal(vfs);
-  if (!status.ok()) return file->Explain(status);
+  if (absl::Status status = file->OpenConnection(); !status.ok()) return file->Explain(status);
   return file;
 }
 
@@ -51,17 +61,23 @@ absl::Status LogFile::OpenConnection() {
   return status;
 }
 
-absl::Status LogFile::CheckWal(const std::string& vfs) const {
+absl::StatusOr<bool> LogFile::MakeWalDurable(const std::string& vfs) const {
   const std::string path = sqlite::ChecksumVfs::WalPath(path_);
   const absl::StatusOr<bool> exists = sqlite::File::Exists(vfs, path);
-  if (!exists.ok() || !*exists) return exists.status();
+  if (!exists.ok() || !*exists) return exists;
   absl::StatusOr<std::unique_ptr<sqlite::File>> wal =
       sqlite::File::Open(vfs, path, sqlite::File::Mode::kExisting);
   if (!wal.ok()) return wal.status();
-  // A killed process may have left there what only the page cache has. It is true from now on, so
-  // it has to be durable before anything is written behind it.
-  absl::Status durable = (*wal)->WriteAgain();
-  return durable.ok() ? sqlite::FindWalEnd(**wal, path).status() : durable;
+  const absl::StatusOr<std::optional<sqlite::WalEnd>> end = sqlite::FindWalEnd(**wal, path);
+  if (!end.ok()) return end.status();
+  if (!*end) return false;
+  // An earlier process may have left there what only the page cache has. It is true from now on, so
+  // it has to be durable before anything is written behind it (R9).
+  absl::Status durable = (*wal)->WriteAgain(0, (*end)->offset);
+  if (durable.ok()) durable = (*wal)->Sync();
+  if (durable.ok()) durable = sqlite::FindWalEnd(**wal, path).status();
+  if (!durable.ok()) return durable;
+  return true;
 }
 
 absl::Status LogFile::CheckpointOnClose() {
@@ -72,6 +88,10 @@ absl::Status LogFile::Explain(const absl::Status& status) const {
   if (absl::IsFailedPrecondition(status)) {
     return absl::FailedPreconditionError(
         absl::StrCat("the decision log ", path_, " ", std::string(status.message())));
+  }
+  if (absl::IsResourceExhausted(status)) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the decision log ", path_, " finds no room: ", std::string(status.message())));
   }
   const std::optional<sqlite::SqliteError> error = sqlite::SqliteError::FromStatus(status);
   if (error && (error->code == sqlite::kBusy || error->code == sqlite::kLocked)) {

@@ -34,7 +34,10 @@ class LogFile {
   LogFile(std::string path, std::unique_ptr<sqlite::ChecksumVfs> checksums)
       : path_(std::move(path)), checksums_(std::move(checksums)) {}
   absl::Status OpenConnection();
-  absl::Status CheckWal(const std::string& vfs) const;
+  static absl::StatusOr<std::unique_ptr<LogFile>> OpenAsItIs(const std::string& path,
+                                                             const std::string& vfs);
+  // Refuses a damaged one, and leaves it as it is. False if there was nothing to write.
+  absl::StatusOr<bool> MakeWalDurable(const std::string& vfs) const;
 
   const std::string path_;
   const std::unique_ptr<sqlite::ChecksumVfs> checksums_;

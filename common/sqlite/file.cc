@@ -136,17 +136,15 @@ absl::Status File::Sync() {
   return ToStatus(file()->pMethods->xSync(file(), flags), "sync", path_);
 }
 
-absl::Status File::WriteAgain() {
-  const absl::StatusOr<int64_t> size = Size();
-  if (!size.ok()) return size.status();
-  std::string part(static_cast<size_t>(std::min(*size, kPartOfFile)), '\0');
-  for (int64_t offset = 0; offset < *size; offset += std::ssize(part)) {
-    part.resize(static_cast<size_t>(std::min(*size - offset, kPartOfFile)));
-    absl::Status status = Read(offset, part.data(), static_cast<int>(part.size()));
-    if (status.ok()) status = Write(offset, part);
+absl::Status File::WriteAgain(int64_t from, int64_t to) {
+  std::string part;
+  for (; from < to; from += std::ssize(part)) {
+    part.resize(static_cast<size_t>(std::min(to - from, kPartOfFile)));
+    absl::Status status = Read(from, part.data(), static_cast<int>(part.size()));
+    if (status.ok()) status = Write(from, part);
     if (!status.ok()) return status;
   }
-  return Sync();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<int64_t> File::Size() const {

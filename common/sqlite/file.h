@@ -51,10 +51,11 @@ class File {
   absl::Status Truncate(int64_t size);
   // After an error the state of the file on the disk is unknown: the caller has to end the process.
   absl::Status Sync();
-  // Writes what the file has once more, and syncs it: then what was read of it is on the disk. A
-  // sync alone is not enough for a file that another process had: if a sync failed there, the
-  // system takes for written what the disk does not have, and the next sync succeeds ("fsyncgate").
-  absl::Status WriteAgain();
+  // Writes what the file has from `from` to `to` once more: the next Sync makes that durable, and
+  // not what was read before, which may have left the page cache since. A sync alone is not enough
+  // for a file that another process had: if a sync failed there, the system takes for written what
+  // the disk does not have, and the next sync succeeds ("fsyncgate").
+  absl::Status WriteAgain(int64_t from, int64_t to);
   absl::StatusOr<int64_t> Size() const;
 
  private:

@@ -113,7 +113,7 @@ class RequestTable {
     kJoin,      // another try is in flight and tells how it ends
     kReused,    // that one has another body
     kOutdated,  // `seen_attempt` was seen before, and no answer is there, which any try is told
-    kNoRoom,    // too many attempts are remembered, and no answer is there
+    kNoRoom,    // too many attempts are remembered; what may be committed is looked up all the same
     kExpired,   // its expire_time has passed, or nothing is known any more of such a one
   };
   struct Admission {

@@ -39,6 +39,10 @@ std::string EncodePrepareRecord(RoundId round, const sqlite::CommitFrame& frame,
   return record;
 }
 
+int64_t PrepareRecordSize(std::string_view body) {
+  return kHeaderSize + std::ssize(body) + kRecordChecksumSize;
+}
+
 absl::StatusOr<std::string> ReadPrepareRecord(const sqlite::File& wal, RoundId round,
                                               const sqlite::CommitFrame& frame) {
   char header[kHeaderSize];

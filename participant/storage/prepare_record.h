@@ -31,9 +31,12 @@ inline constexpr uint32_t kPrepareRecordVersion = 1;
 std::string EncodePrepareRecord(RoundId round, const sqlite::CommitFrame& frame,
                                 std::string_view body);
 
-// Reads the record behind `frame`. NotFound if there is none that belongs to this very frame;
-// FailedPrecondition if there is one of a newer format; DataLoss if it is another round's: then one
-// of the two places that name the round is damaged.
+// Of a record with this body, as it stands in the WAL.
+int64_t PrepareRecordSize(std::string_view body);
+
+// Reads the body of the record behind `frame`. NotFound if there is none that belongs to this very
+// frame; FailedPrecondition if there is one of a newer format; DataLoss if it is another round's:
+// then one of the two places that name the round is damaged.
 absl::StatusOr<std::string> ReadPrepareRecord(const sqlite::File& wal, RoundId round,
                                               const sqlite::CommitFrame& frame);
 

@@ -90,6 +90,22 @@ absl::Status SideFile::Load() {
   return absl::OkStatus();
 }
 
+absl::Status SideFile::LoadDurably() {
+  if (absl::Status status = Load(); !status.ok()) return status;
+  const absl::StatusOr<std::optional<RedoBlock>> redo = ReadRedo();
+  if (!redo.ok()) return redo.status();
+  for (const int64_t slot : {int64_t{0}, kSlotDistance}) {
+    if (absl::Status status = file_->WriteAgain(slot, slot + kSlotSize); !status.ok())
+      return status;
+  }
+  if (*redo) {
+    const int64_t end = FileSizeFor(std::ssize((*redo)->body));
+    if (absl::Status status = file_->WriteAgain(kRedoOffset, end); !status.ok()) return status;
+  }
+  Sync();
+  return Load();
+}
+
 absl::Status SideFile::Initialize(int64_t redo_capacity) {
   if (absl::Status status = file_->FillWithZeros(0, FileSizeFor(redo_capacity)); !status.ok()) {
     return status;

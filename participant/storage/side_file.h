@@ -49,6 +49,9 @@ class SideFile {
   // Reads the slots. NotFound if neither was ever completed: the set-up did not end. DataLoss if
   // one is damaged.
   absl::Status Load();
+  // The same, and makes what it read durable, with the redo block: an earlier process may have left
+  // it to the page cache alone (R9).
+  absl::Status LoadDurably();
   // Gives the file its size and its first state, durably. The set-up, and its repetition.
   absl::Status Initialize(int64_t redo_capacity);
   // Enlarges the redo block's space, durably; never shrinks it.

@@ -91,9 +91,9 @@ absl::Status Volume::OpenFiles() {
     if (!taken.ok()) return taken.status();
     ownership = *std::move(taken);
   }
-  if (!options.faults.no_start_sync && !options.scratch) {
+  if (may_have_unsynced()) {
     const Stopwatch syncing;
-    if (absl::Status status = MakeAllDurable(); !status.ok()) return status;
+    if (absl::Status status = SyncAll(); !status.ok()) return status;
     times.sync = syncing.Read();
     Failpoint("start_synced");
   }
@@ -116,9 +116,10 @@ absl::Status Volume::OpenFiles() {
 }
 
 // P8 (a): after a kill the page cache may hold what the disk does not, and what is read
-// now has to stay true. Of the database it does: what a checkpoint did not sync is in the WAL, from
-// which the next one writes it again.
-absl::Status Volume::MakeAllDurable() {
+// now has to stay true. After a sync that failed this syncs nothing (R9): what is believed of the
+// side file and the WAL is written again when it is known. Of the database it need not be: what a
+// checkpoint did not sync is in the WAL, from which the next one writes it again.
+absl::Status Volume::SyncAll() {
   for (const std::string* path : {&side_path, &wal_path, &database_path}) {
     absl::StatusOr<bool> exists = sqlite::File::Exists(options.base_vfs, *path);
     if (!exists.ok()) return exists.status();
@@ -126,9 +127,7 @@ absl::Status Volume::MakeAllDurable() {
     absl::StatusOr<std::unique_ptr<sqlite::File>> file =
         sqlite::File::Open(options.base_vfs, *path, sqlite::File::Mode::kExisting);
     if (!file.ok()) return file.status();
-    const bool is_database = path == &database_path;
-    const absl::Status status = is_database ? (*file)->Sync() : (*file)->WriteAgain();
-    if (!status.ok()) {
+    if (absl::Status status = (*file)->Sync(); !status.ok()) {
       Fatal(std::string(status.message()));
       return status;
     }
@@ -147,7 +146,7 @@ absl::Status Volume::OpenSideFile() {
   if (!file.ok()) return file.status();
   auto opened = std::make_unique<SideFile>(*std::move(file), options.scratch,
                                            [this](const std::string& why) { Fatal(why); });
-  const absl::Status loaded = opened->Load();
+  const absl::Status loaded = may_have_unsynced() ? opened->LoadDurably() : opened->Load();
   if (absl::IsNotFound(loaded)) return absl::OkStatus();
   if (loaded.ok()) side = std::move(opened);
   return loaded;
@@ -173,16 +172,43 @@ absl::Status Volume::ScanFiles() {
   absl::StatusOr<std::unique_ptr<sqlite::File>> wal =
       sqlite::File::Open(options.base_vfs, wal_path, sqlite::File::Mode::kExisting);
   if (!wal.ok()) return wal.status();
-  absl::StatusOr<std::optional<MaskedRound>> masked = ScanWal(**wal, wal_path, side->state().term);
-  if (!masked.ok()) return masked.status();
-  found.masked = *masked;
-  if (!found.masked) return absl::OkStatus();
-  absl::StatusOr<std::string> record =
-      ReadPrepareRecord(**wal, found.masked->round, found.masked->frame);
-  if (!record.ok() && !absl::IsNotFound(record.status())) return record.status();
-  found.has_record = record.ok();
-  if (record.ok()) found.record = *std::move(record);
+  absl::StatusOr<FoundRound> scanned = Scan(**wal);
+  if (!scanned.ok()) return scanned.status();
+  if (may_have_unsynced() && scanned->end > durable_end_) {
+    if (absl::Status status = MakeDurable(wal->get(), scanned->end); !status.ok()) return status;
+    scanned = Scan(**wal);
+    if (!scanned.ok()) return scanned.status();
+  }
+  found = *std::move(scanned);
   return absl::OkStatus();
+}
+
+absl::StatusOr<FoundRound> Volume::Scan(const sqlite::File& wal) const {
+  absl::StatusOr<WalScan> scan = ScanWal(wal, wal_path, side->state().term);
+  if (!scan.ok()) return scan.status();
+  FoundRound round;
+  round.end = scan->end;
+  round.masked = scan->masked;
+  if (!round.masked) return round;
+  round.end = round.masked->frame.end;
+  absl::StatusOr<std::string> record =
+      ReadPrepareRecord(wal, round.masked->round, round.masked->frame);
+  if (absl::IsNotFound(record.status())) return round;
+  if (!record.ok()) return record.status();
+  round.has_record = true;
+  round.record = *std::move(record);
+  round.end += PrepareRecordSize(round.record);
+  return round;
+}
+
+// R9: what is believed of it, and was not before.
+absl::Status Volume::MakeDurable(sqlite::File* wal, int64_t end) {
+  if (absl::Status status = wal->WriteAgain(durable_end_, end); !status.ok()) return status;
+  const absl::Status synced = wal->Sync();
+  if (!synced.ok()) Fatal(std::string(synced.message()));
+  ++start_syncs_;
+  durable_end_ = end;
+  return synced;
 }
 
 absl::Status Volume::OpenWriter() {

@@ -20,8 +20,9 @@
 
 namespace lockstep::participant {
 
-// What a scan of the WAL and the side file's redo block say, before anybody is asked.
+// What a scan of the WAL says, before anybody is asked.
 struct FoundRound {
+  int64_t end = 0;  // of what is believed: the frames, the masked one, its record
   std::optional<MaskedRound> masked;
   bool has_record = false;
   std::string record;
@@ -70,9 +71,13 @@ struct Volume {
 
  private:
   absl::Status OpenFiles();
-  absl::Status MakeAllDurable();
+  absl::Status SyncAll();
+  // P8 (a) is for those that have files of an earlier process.
+  bool may_have_unsynced() const { return !options.faults.no_start_sync && !options.scratch; }
   absl::Status OpenSideFile();
   absl::Status ScanFiles();
+  absl::StatusOr<FoundRound> Scan(const sqlite::File& wal) const;
+  absl::Status MakeDurable(sqlite::File* wal, int64_t end);
   absl::Status OpenWriter();
   absl::Status TuneWriter();
   void ReserveWal();
@@ -82,6 +87,7 @@ struct Volume {
   absl::Status CheckIdentity() const;
 
   int64_t start_syncs_ = 0;
+  int64_t durable_end_ = 0;  // of the WAL, at a start
 };
 
 }  // namespace lockstep::participant

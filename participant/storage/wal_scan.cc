@@ -17,26 +17,29 @@ std::optional<RoundId> MaskingRound(uint64_t checksum, uint64_t true_checksum, T
 
 }  // namespace
 
-absl::StatusOr<std::optional<MaskedRound>> ScanWal(const sqlite::File& wal, const std::string& path,
-                                                   Term term) {
+absl::StatusOr<WalScan> ScanWal(const sqlite::File& wal, const std::string& path, Term term) {
   const auto is_masked = [term](uint64_t checksum, uint64_t true_checksum) {
     return MaskingRound(checksum, true_checksum, term).has_value();
   };
   const absl::StatusOr<std::optional<sqlite::WalEnd>> end =
       sqlite::FindWalEnd(wal, path, is_masked);
   if (!end.ok()) return end.status();
-  if (!*end || !(*end)->frame) return std::nullopt;
+  WalScan scan;
+  if (!*end) return scan;
+  scan.end = (*end)->offset;
+  if (!(*end)->frame) return scan;
   const sqlite::WalFrameHeader& frame = *(*end)->frame;
   if (frame.salt != (*end)->header.salt || frame.page_number == 0 ||
       frame.pages_after_commit == 0) {
-    return std::nullopt;
+    return scan;
   }
   const std::optional<RoundId> round = MaskingRound(frame.checksum, (*end)->true_checksum, term);
-  if (!round) return std::nullopt;
-  return MaskedRound{.round = *round,
-                     .frame = {.offset = (*end)->offset,
-                               .end = (*end)->offset + (*end)->header.frame_size(),
-                               .checksum = (*end)->true_checksum}};
+  if (!round) return scan;
+  scan.masked = MaskedRound{.round = *round,
+                            .frame = {.offset = (*end)->offset,
+                                      .end = (*end)->offset + (*end)->header.frame_size(),
+                                      .checksum = (*end)->true_checksum}};
+  return scan;
 }
 
 }  // namespace lockstep::participant

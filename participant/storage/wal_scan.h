@@ -20,12 +20,16 @@ struct MaskedRound {
   sqlite::CommitFrame frame;
 };
 
-// Nothing if the valid frames end otherwise, or if the round's term is 0 or above `term`, which is
-// the highest durable one: a higher term is durable before its first frame (P2). DATA_LOSS, with
-// `path`, if the frames end where no power loss can have ended them (sqlite::FindWalEnd): the store
-// syncs each round before the next one begins, but for its mask.
-absl::StatusOr<std::optional<MaskedRound>> ScanWal(const sqlite::File& wal, const std::string& path,
-                                                   Term term);
+struct WalScan {
+  int64_t end = 0;  // of the valid frames; 0 without any WAL
+  std::optional<MaskedRound> masked;
+};
+
+// No masked round if the valid frames end otherwise, or if the round's term is 0 or above `term`,
+// which is the highest durable one: a higher term is durable before its first frame (P2).
+// DATA_LOSS, with `path`, if the frames end where no power loss can have ended them
+// (sqlite::FindWalEnd): the store syncs each round before the next one begins, but for its mask.
+absl::StatusOr<WalScan> ScanWal(const sqlite::File& wal, const std::string& path, Term term);
 
 }  // namespace lockstep::participant
 

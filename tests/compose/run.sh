@@ -206,6 +206,26 @@ check "it is taken back" eventually 30 state bank-3 READY
 figure "bank-3 READY: $(clock) after it was connected again"
 check "the bank takes transactions again" lockstep exec bank "INSERT INTO t VALUES (5)"
 
+# --- addresses change while the coordinator runs
+address() {
+  inspect "$1" "{{(index .NetworkSettings.Networks \"${project}_cluster\").IPAddress}}"
+}
+address_before=$(address bank-3)
+for node in bank-2 bank-3; do
+  docker network disconnect "${project}_cluster" "$(container "$node")"
+  check "$node is found UNREACHABLE" eventually 30 state "$node" UNREACHABLE
+done
+# In this order it gets the other one's place, or a new one.
+start_clock
+for node in bank-3 bank-2; do
+  docker network connect --alias "$node" "${project}_cluster" "$(container "$node")"
+done
+check "bank-3 has another address" test "$(address bank-3)" != "$address_before"
+check "every participant is READY" eventually 30 all_ready
+figure "all READY: $(clock) after two got other addresses"
+check "the bank takes transactions again" lockstep exec bank "INSERT INTO t VALUES (6)"
+check_match 'replicas agree' "the bank's replicas agree" lockstep version bank v
+
 # --- nothing stays behind
 check "down" compose down --volumes --timeout 15
 left() {

@@ -59,7 +59,6 @@ class LogLife {
     return Decide(1, 1);
   }
 
- private:
   absl::Status StartAnew() {
     absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> opened = SqliteDecisionLog::Open(options_);
     if (!opened.ok()) {
@@ -97,6 +96,7 @@ class LogLife {
     return absl::OkStatus();
   }
 
+ private:
   absl::Status KeepAnswerLonger() {
     const Decision& decision = told_.decisions.begin()->second;
     return log_
@@ -271,6 +271,33 @@ TEST_F(LogFailAtNTest, R13_WhereverTheDiskFailsWhatWasToldIsThereAndNothingIsHal
               static_cast<long>(faults), static_cast<long>(checks), static_cast<long>(refused));
   EXPECT_GT(faults, 500);
   EXPECT_GT(refused, faults);  // two lives for each
+}
+
+TEST_F(LogFailAtNTest, R9_AStartAfterASyncThatFailedCanBeCutOffAnywhere) {
+  int64_t cut_off = 0;
+  for (int64_t nth = 1;; ++nth) {
+    SimDisk disk(512);
+    Told told;
+    {
+      LogLife life(OptionsOn(disk), &told);
+      ASSERT_TRUE(life.StartAnew().ok());
+      ASSERT_TRUE(life.Decide(1, 2).ok());
+      disk.FailNextSync();
+      EXPECT_FALSE(life.Decide(3, 1).ok());
+      disk.CrashNow();
+    }
+    disk.KillProcess();
+    disk.CrashBefore(nth);
+    Told told_by_a_ghost = told;
+    LogLife(OptionsOn(disk), &told_by_a_ghost).StartAnew().IgnoreError();
+    if (!disk.crashed()) break;
+    ++cut_off;
+    std::mt19937_64 random(static_cast<uint64_t>(nth));
+    disk.LosePower(random);
+    SCOPED_TRACE("before operation " + std::to_string(nth));
+    Check(&disk, &told);
+  }
+  EXPECT_GT(cut_off, 5);
 }
 
 }  // namespace

@@ -313,13 +313,15 @@ TEST_F(CoordinatorServiceTest, R18_WhoAsksWhileAnAnswerIsLookedUpIsToldWhatTheLo
   grpc::ClientContext context;
   std::future<grpc::Status> status = std::async(
       std::launch::async, [&] { return stub_->GetTransaction(&context, question, &response); });
-  EXPECT_EQ(GetTransaction("1-2")->reason, Reason::kTransactionUnknown);
+  const std::optional<Error> unknown = GetTransaction("1-2");
   go_on->count_down();
   EXPECT_TRUE(status.get().ok());
   EXPECT_EQ(response.outcome(), v1::OUTCOME_COMMITTED);
   EXPECT_EQ(response.transaction_id(), "1-1");
   EXPECT_FALSE(retried.get().has_value());
   EXPECT_TRUE(executed_.deduplicated());
+  ASSERT_TRUE(unknown.has_value()) << "a look-up has a name";
+  EXPECT_EQ(unknown->reason, Reason::kTransactionUnknown);
 }
 
 // In the order in which the program stops.

@@ -54,10 +54,10 @@ void SealFrames(const WalHeader& header, RoundId round, std::string* wal) {
 }
 
 std::optional<MaskedRound> Scan(const File& file) {
-  absl::StatusOr<std::optional<MaskedRound>> found = ScanWal(file, kWal, kDurableTerm);
+  absl::StatusOr<WalScan> found = ScanWal(file, kWal, kDurableTerm);
   if (absl::IsDataLoss(found.status())) return std::nullopt;
   LOCKSTEP_CHECK(found.ok(), found.status().ToString());
-  return *found;
+  return found->masked;
 }
 
 std::string ContentOf(const File& file) {

@@ -26,6 +26,12 @@ class DiskFailureTest : public StoreFixture {
     return "INSERT INTO t VALUES (" + std::to_string(key) + ", zeroblob(400000))";
   }
 
+  // What the process does on its way out is not done.
+  void End(SimDisk* disk) {
+    disk->CrashNow();
+    store_.reset();
+  }
+
   SimDisk disk_{512};
   std::vector<std::string> fatal_;
 };
@@ -191,6 +197,66 @@ TEST_F(DiskFailureTest, FailedSyncAtTheStartIsFatal) {  // R9
   disk_.FailNextSync();
   EXPECT_FALSE(Open().ok());
   EXPECT_EQ(fatal_.size(), 1u);
+}
+
+// What is read after it is in the page cache alone, and a later sync does not change that.
+TEST_F(DiskFailureTest, R9_ATermWhoseSyncFailedIsDurableOnceAStartHasReadIt) {
+  constexpr int kPowerLosses = 20;
+  for (int i = 0; i < kPowerLosses; ++i) {
+    std::mt19937_64 random(static_cast<uint64_t>(i));
+    SimDisk disk(512);
+    options_.base_vfs = disk.vfs_name();
+    OpenWithTable();
+    disk.FailNextSync();
+    store_->PersistTerm(2, 0).IgnoreError();
+    End(&disk);
+    disk.KillProcess();
+    LOCKSTEP_ASSERT_OK(Open());
+    ASSERT_EQ(store_->term(), 2u);
+    const RoundId round = RoundId::Make(2, 1);
+    LOCKSTEP_ASSERT_OK(Prepare(round, Insert(1)));
+    End(&disk);
+    disk.LosePower(random);
+    LOCKSTEP_ASSERT_OK(Open());
+    EXPECT_EQ(store_->term(), 2u);
+    ASSERT_TRUE(store_->held().has_value()) << "a round that was voted YES is lost";
+    EXPECT_EQ(store_->held()->round, round);
+    EXPECT_TRUE(store_->held()->has_record);
+    store_.reset();
+  }
+}
+
+TEST_F(DiskFailureTest, R9_AStartAfterASyncThatFailedCanBeCutOffAnywhere) {
+  int64_t cut_off = 0;
+  for (int64_t nth = 1;; ++nth) {
+    std::mt19937_64 random(static_cast<uint64_t>(nth));
+    SimDisk disk(512);
+    options_.base_vfs = disk.vfs_name();
+    OpenWithTable();
+    LOCKSTEP_ASSERT_OK(Commit(Round(1), Insert(1)));
+    disk.FailNextSync();
+    Prepare(Round(2), Insert(2)).IgnoreError();
+    End(&disk);
+    disk.KillProcess();
+    disk.CrashBefore(nth);
+    Open().IgnoreError();
+    const bool crashed = disk.crashed();
+    End(&disk);
+    if (!crashed) break;
+    ++cut_off;
+    disk.LosePower(random);
+    LOCKSTEP_ASSERT_OK(Open());
+    // Its COMMIT was not synced, and the coordinator repeats it.
+    if (store_->held() && store_->held()->round == Round(1)) {
+      LOCKSTEP_ASSERT_OK(store_->CommitInDoubt());
+    }
+    if (store_->held()) LOCKSTEP_ASSERT_OK(RollBack(Round(2)));
+    EXPECT_EQ(Seen(), 1);
+    LOCKSTEP_ASSERT_OK(Commit(Round(3), Insert(3)));
+    EXPECT_EQ(Seen(), 2);
+    store_.reset();
+  }
+  EXPECT_GT(cut_off, 5);
 }
 
 // P8 and P9, for the set-up: cut off anywhere, it is simply done again.
