@@ -22,19 +22,31 @@ PRAGMA wal_autocheckpoint=0;
 BEGIN EXCLUSIVE;
 )";
 
+// Two, if nobody comes in between.
+constexpr int kMostOpenings = 5;
+
 }  // namespace
 
+// What an earlier process left may be in the page cache alone. It is true from now on, so it has to
+// be durable before anything is written behind it; and what SQLite has read has to be what was made
+// durable, for the page cache may lose the former in between (R9).
 absl::StatusOr<std::unique_ptr<LogFile>> LogFile::Open(const std::string& path,
                                                        const std::string& vfs) {
-  absl::StatusOr<std::unique_ptr<LogFile>> file = OpenAsItIs(path, vfs);
-  if (!file.ok()) return file;
-  // Only now is it sure that nobody writes to it.
-  const absl::StatusOr<bool> written = (*file)->MakeWalDurable(vfs);
-  if (!written.ok()) return (*file)->Explain(written.status());
-  if (!*written) return file;
-  // What SQLite has read was not written again yet, and the page cache may have lost it since.
-  file->reset();
-  return OpenAsItIs(path, vfs);
+  WalPlace durable;
+  for (int opened = 0; opened < kMostOpenings; ++opened) {
+    absl::StatusOr<std::unique_ptr<LogFile>> file = OpenAsItIs(path, vfs);
+    if (!file.ok()) return file;
+    // Only now is it sure that nobody writes to it.
+    const absl::StatusOr<WalPlace> end = (*file)->FindWalEnd(vfs);
+    if (!end.ok()) return (*file)->Explain(end.status());
+    if (*end == durable) return file;
+    const absl::Status written = (*file)->MakeWalDurable(vfs, end->offset);
+    if (!written.ok()) return (*file)->Explain(written);
+    durable = *end;
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the decision log ", path, " is changed again and again while it is opened: is another ",
+      "coordinator running on it?"));
 }
 
 absl::StatusOr<std::unique_ptr<LogFile>> LogFile::OpenAsItIs(const std::string& path,
@@ -61,23 +73,26 @@ absl::Status LogFile::OpenConnection() {
   return status;
 }
 
-absl::StatusOr<bool> LogFile::MakeWalDurable(const std::string& vfs) const {
+absl::StatusOr<LogFile::WalPlace> LogFile::FindWalEnd(const std::string& vfs) const {
   const std::string path = sqlite::ChecksumVfs::WalPath(path_);
   const absl::StatusOr<bool> exists = sqlite::File::Exists(vfs, path);
-  if (!exists.ok() || !*exists) return exists;
-  absl::StatusOr<std::unique_ptr<sqlite::File>> wal =
+  if (!exists.ok()) return exists.status();
+  if (!*exists) return WalPlace();
+  const absl::StatusOr<std::unique_ptr<sqlite::File>> wal =
       sqlite::File::Open(vfs, path, sqlite::File::Mode::kExisting);
   if (!wal.ok()) return wal.status();
   const absl::StatusOr<std::optional<sqlite::WalEnd>> end = sqlite::FindWalEnd(**wal, path);
   if (!end.ok()) return end.status();
-  if (!*end) return false;
-  // An earlier process may have left there what only the page cache has. It is true from now on, so
-  // it has to be durable before anything is written behind it (R9).
-  absl::Status durable = (*wal)->WriteAgain(0, (*end)->offset);
-  if (durable.ok()) durable = (*wal)->Sync();
-  if (durable.ok()) durable = sqlite::FindWalEnd(**wal, path).status();
-  if (!durable.ok()) return durable;
-  return true;
+  if (!*end) return WalPlace();
+  return WalPlace{.salt = (*end)->header.salt, .offset = (*end)->offset};
+}
+
+absl::Status LogFile::MakeWalDurable(const std::string& vfs, int64_t end) const {
+  const absl::StatusOr<std::unique_ptr<sqlite::File>> wal =
+      sqlite::File::Open(vfs, sqlite::ChecksumVfs::WalPath(path_), sqlite::File::Mode::kExisting);
+  if (!wal.ok()) return wal.status();
+  const absl::Status written = (*wal)->WriteAgain(0, end);
+  return written.ok() ? (*wal)->Sync() : written;
 }
 
 absl::Status LogFile::CheckpointOnClose() {
@@ -89,11 +104,11 @@ absl::Status LogFile::Explain(const absl::Status& status) const {
     return absl::FailedPreconditionError(
         absl::StrCat("the decision log ", path_, " ", std::string(status.message())));
   }
-  if (absl::IsResourceExhausted(status)) {
+  const std::optional<sqlite::SqliteError> error = sqlite::SqliteError::FromStatus(status);
+  if (absl::IsResourceExhausted(status) && !error) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "the decision log ", path_, " finds no room: ", std::string(status.message())));
   }
-  const std::optional<sqlite::SqliteError> error = sqlite::SqliteError::FromStatus(status);
   if (error && (error->code == sqlite::kBusy || error->code == sqlite::kLocked)) {
     return absl::FailedPreconditionError(absl::StrCat("the decision log ", path_,
                                                       " is in use by another process: is a "

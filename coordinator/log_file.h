@@ -18,8 +18,10 @@ namespace lockstep::coordinator {
 class LogFile {
  public:
   // Leaves a transaction open that excludes every other process. Makes the file if there is none.
-  // FAILED_PRECONDITION when another process has it; DATA_LOSS when it, or its WAL, is damaged: its
-  // last transaction may be torn, and is dropped then. `vfs` is empty for SQLite's own.
+  // What it found is durable then. FAILED_PRECONDITION when another process has it;
+  // RESOURCE_EXHAUSTED when the disk has no room to write again what is there; DATA_LOSS when it,
+  // or its WAL, is damaged: its last transaction may be torn, and is dropped then. `vfs` is empty
+  // for SQLite's own.
   static absl::StatusOr<std::unique_ptr<LogFile>> Open(const std::string& path,
                                                        const std::string& vfs);
 
@@ -31,13 +33,21 @@ class LogFile {
   absl::Status Explain(const absl::Status& status) const;
 
  private:
+  // Up to where a WAL is believed; of a WAL with other salts it is another place.
+  struct WalPlace {
+    uint64_t salt = 0;
+    int64_t offset = 0;
+    friend bool operator==(const WalPlace&, const WalPlace&) = default;
+  };
+
   LogFile(std::string path, std::unique_ptr<sqlite::ChecksumVfs> checksums)
       : path_(std::move(path)), checksums_(std::move(checksums)) {}
   absl::Status OpenConnection();
   static absl::StatusOr<std::unique_ptr<LogFile>> OpenAsItIs(const std::string& path,
                                                              const std::string& vfs);
-  // Refuses a damaged one, and leaves it as it is. False if there was nothing to write.
-  absl::StatusOr<bool> MakeWalDurable(const std::string& vfs) const;
+  // Refuses a damaged one.
+  absl::StatusOr<WalPlace> FindWalEnd(const std::string& vfs) const;
+  absl::Status MakeWalDurable(const std::string& vfs, int64_t end) const;
 
   const std::string path_;
   const std::unique_ptr<sqlite::ChecksumVfs> checksums_;

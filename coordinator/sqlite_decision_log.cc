@@ -128,7 +128,6 @@ absl::Status SqliteDecisionLog::Commit(Body&& body) {
 
 absl::StatusOr<Term> SqliteDecisionLog::NewTerm() {
   absl::StatusOr<Term> term;
-  // The sync of this commit also covers what a killed process had written and not synced.
   const absl::Status status = Commit([&] {
     term = DrawTerm(connection_);
     return term.status();

@@ -116,9 +116,10 @@ absl::Status Volume::OpenFiles() {
 }
 
 // P8 (a): after a kill the page cache may hold what the disk does not, and what is read
-// now has to stay true. After a sync that failed this syncs nothing (R9): what is believed of the
-// side file and the WAL is written again when it is known. Of the database it need not be: what a
-// checkpoint did not sync is in the WAL, from which the next one writes it again.
+// now has to stay true. After a sync that failed this syncs nothing, or tells of it before anything
+// is written (R9): what is believed of the side file and the WAL is written again when it is known.
+// Of the database it need not be: what a checkpoint did not sync is in the WAL, from which the next
+// one writes it again.
 absl::Status Volume::SyncAll() {
   for (const std::string* path : {&side_path, &wal_path, &database_path}) {
     absl::StatusOr<bool> exists = sqlite::File::Exists(options.base_vfs, *path);
@@ -174,7 +175,7 @@ absl::Status Volume::ScanFiles() {
   if (!wal.ok()) return wal.status();
   absl::StatusOr<FoundRound> scanned = Scan(**wal);
   if (!scanned.ok()) return scanned.status();
-  if (may_have_unsynced() && scanned->end > durable_end_) {
+  while (may_have_unsynced() && scanned->end > durable_end_) {
     if (absl::Status status = MakeDurable(wal->get(), scanned->end); !status.ok()) return status;
     scanned = Scan(**wal);
     if (!scanned.ok()) return scanned.status();

@@ -55,11 +55,19 @@ class LogLife {
     if (absl::Status status = log_->Tidy(/*idle=*/true); !status.ok()) return status;
     if (absl::Status status = Decide(200, 1); !status.ok()) return status;
     log_.reset();
+    // A log that was not read to its end leaves its WAL to the next start.
+    if (absl::Status status = TakeTerm(); !status.ok()) return status;
+    log_.reset();
     if (absl::Status status = StartAnew(); !status.ok()) return status;
     return Decide(1, 1);
   }
 
   absl::Status StartAnew() {
+    if (absl::Status status = TakeTerm(); !status.ok()) return status;
+    return log_->Recover().status();
+  }
+
+  absl::Status TakeTerm() {
     absl::StatusOr<std::unique_ptr<SqliteDecisionLog>> opened = SqliteDecisionLog::Open(options_);
     if (!opened.ok()) {
       EXPECT_THAT(std::string(opened.status().message()),
@@ -72,7 +80,7 @@ class LogLife {
     if (!term.ok()) return term.status();
     EXPECT_GT(*term, told_.term);
     told_.term = *term;
-    return log_->Recover().status();
+    return absl::OkStatus();
   }
 
   absl::Status Decide(uint64_t first, uint64_t count) {

@@ -204,5 +204,50 @@ TEST_F(StoreFailAtNTest, R5_WhereverTheDiskFailsWhatWasToldIsThereAndNothingIsHa
   EXPECT_GT(faults, 400);
 }
 
+// Running it again overwrites what was prepared.
+TEST_F(StoreFailAtNTest, R9_ACutWhoseSyncFailedIsDurableBeforeItsRoundIsRunAgain) {
+  constexpr uint64_t kImages = 20;  // of each power loss
+  int64_t cut_off = 0;
+  for (int64_t nth = 1;; ++nth) {
+    SCOPED_TRACE("before operation " + std::to_string(nth));
+    SimDisk disk(512);
+    disk_ = &disk;
+    keys_ = {};
+    options_.base_vfs = disk.vfs_name();
+    options_.on_fatal = [&disk](const std::string&) { disk.CrashNow(); };
+    LOCKSTEP_ASSERT_OK(Open());
+    LOCKSTEP_ASSERT_OK(store_->PersistTerm(1, 0));
+    LOCKSTEP_ASSERT_OK(Local("CREATE TABLE t (k INTEGER PRIMARY KEY, v)"));
+    has_table_ = true;
+    LOCKSTEP_ASSERT_OK(Prepare(Round(1), InsertKey(1)));
+    keys_.decided.insert(1);
+    disk.FailNextSync();
+    store_->WriteRedo(Round(1), "kept").IgnoreError();
+    ASSERT_TRUE(disk.crashed());
+    store_.reset();
+    disk.Heal();
+    disk.KillProcess();
+    disk.CrashBefore(nth);
+    if (Open().ok() && store_->redo()) Redo(1).IgnoreError();
+    const bool crashed = disk.crashed();
+    disk.CrashNow();
+    store_.reset();
+    if (!crashed) break;
+    ++cut_off;
+    disk.KillProcess();
+    const Keys keys = keys_;
+    for (uint64_t image = 1; image <= kImages; ++image) {
+      std::mt19937_64 random(image);
+      SimDisk later(512);
+      later.Put(disk.ImageAfterPowerLoss(random));
+      options_.base_vfs = later.vfs_name();
+      keys_ = keys;
+      Recover();
+      store_.reset();
+    }
+  }
+  EXPECT_GT(cut_off, 10);
+}
+
 }  // namespace
 }  // namespace lockstep::participant
