@@ -119,11 +119,6 @@ Retention RequestTable::RetentionOfAnswer(const std::string& id, const RequestTi
   return retention;
 }
 
-std::vector<TransactionHandle> RequestTable::JoinedTo(const std::string& id) const {
-  const auto running = in_flight_.find(id);
-  return running == in_flight_.end() ? std::vector<TransactionHandle>() : running->second.joined;
-}
-
 void RequestTable::Leave(const std::string& id, TransactionHandle handle) {
   if (const auto running = in_flight_.find(id); running != in_flight_.end()) {
     std::erase(running->second.joined, handle);

@@ -139,8 +139,10 @@ class RequestTable {
   Admission AdmitUnknown(const RequestTry& its, const RequestTime& now) const;
   // Requires a try in flight: the one that runs, or is looked up.
   TransactionHandle FirstOf(const std::string& id) const { return in_flight_.at(id).first; }
-  // Those that joined it, in the order in which they came; none if it is not in flight.
-  std::vector<TransactionHandle> JoinedTo(const std::string& id) const;
+  // Requires a try in flight: those that joined it so far, in the order in which they came.
+  const std::vector<TransactionHandle>& JoinedTo(const std::string& id) const {
+    return in_flight_.at(id).joined;
+  }
   // What the answer of the try in flight is to be kept for that is decided `now`: all that it, and
   // those that joined it so far, ask for. From the decision on; it may have waited for long.
   Retention RetentionOfAnswer(const std::string& id, const RequestTime& now) const;
