@@ -46,6 +46,15 @@ RequestTry Expiring(const RequestTable& table, absl::Time expires, const Request
   return its;
 }
 
+TEST(RetentionTest, R18_CoversWhatAsksForNoLongerAndExpiresNoLater) {
+  const Retention kept = {.keep_until = kNow, .expires = kWall};
+  const absl::Duration later = absl::Seconds(1);
+  EXPECT_TRUE(kept.Covers(kept));
+  EXPECT_FALSE(kept.Covers({.keep_until = kNow + later, .expires = kWall}));
+  EXPECT_FALSE(kept.Covers({.keep_until = kNow, .expires = kWall + later}));
+  EXPECT_TRUE(kept.Covers({.keep_until = kNow - later, .expires = kWall - later}));
+}
+
 TEST(RequestTableTest, R18_ASecondTryJoinsTheOneInFlightAndSharesItsEnd) {
   RequestTable table({});
   EXPECT_EQ(table.Admit(Try("a"), 1, At(0)).verdict, Verdict::kRun);
@@ -155,6 +164,7 @@ TEST(RequestTableTest, R19_ALowerAttemptThatIsNotFoundIsRefusedAndLowersNothing)
   const RequestTable::Admission outdated = table.AdmitUnknown(Try("a", 1), At(0));
   EXPECT_EQ(outdated.verdict, Verdict::kOutdated);
   EXPECT_EQ(outdated.seen_attempt, 5u);
+  EXPECT_EQ(table.AdmitUnknown(Try("a", 5), At(0)).verdict, Verdict::kRun);
   EXPECT_THAT(table.EndUnknown(Try("a", 1)), IsEmpty());
   table.Forget(kRound, {Try("a").key}, absl::UnixEpoch());
   EXPECT_EQ(table.Admit(Try("a", 4), 2, At(0)).verdict, Verdict::kOutdated);
