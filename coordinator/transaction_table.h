@@ -28,7 +28,7 @@ class TransactionTable {
     free_.pop_back();
     Place& place = places_[index];
     place.transaction = std::move(transaction);
-    ++named_[KeyOf(place.transaction->id)];
+    AddName(place.transaction->id);
     return (uint64_t{place.generation} << 32) | index;
   }
 
@@ -52,7 +52,7 @@ class TransactionTable {
     Transaction& transaction = at(handle);
     DropName(transaction.id);
     transaction.id = id;
-    ++named_[KeyOf(id)];
+    AddName(id);
   }
 
   std::unique_ptr<Transaction> Remove(TransactionHandle handle) {
@@ -84,7 +84,11 @@ class TransactionTable {
     std::unique_ptr<Transaction> transaction;
   };
   static Key KeyOf(TransactionId id) { return {id.term, id.sequence}; }
+  void AddName(TransactionId id) {
+    if (!id.is_none()) ++named_[KeyOf(id)];
+  }
   void DropName(TransactionId id) {
+    if (id.is_none()) return;
     const auto named = named_.find(KeyOf(id));
     if (--named->second == 0) named_.erase(named);
   }

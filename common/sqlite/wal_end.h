@@ -36,8 +36,8 @@ using IsMaskedChecksum = std::function<bool(uint64_t checksum, uint64_t true_che
 // DATA_LOSS, with `path` and the place. So is a header that is neither whole nor empty: a disk
 // writes the sector that it is in as one. Damage to the last transaction itself looks like a power
 // loss; so does damage to the last frame of the one before it, if that frame's header is in two
-// sectors or no longer says that it ends a transaction. A start has to make the WAL
-// durable up to here before it writes to it: a writer that is gone may have left there what is not.
+// sectors or no longer says that it ends a transaction. A start has to make the WAL durable up to
+// here before it writes to it: a writer that is gone may have left there what is not.
 absl::StatusOr<std::optional<WalEnd>> FindWalEnd(
     const File& wal, const std::string& path,
     const IsMaskedChecksum& is_masked = [](uint64_t, uint64_t) { return false; });

@@ -46,6 +46,17 @@ RequestTry Expiring(const RequestTable& table, absl::Time expires, const Request
   return its;
 }
 
+// In which "a" may be committed, and was asked about with this attempt.
+RequestTable AskedAbout(uint32_t attempt) {
+  CommittedRequests committed;
+  committed.index.Add(Try("a").key, kRound);
+  RequestTable table(committed);
+  bool has_room = false;
+  table.Ask(Try("a", attempt), &has_room);
+  EXPECT_TRUE(has_room);
+  return table;
+}
+
 TEST(RetentionTest, R18_CoversWhatAsksForNoLongerAndExpiresNoLater) {
   const Retention kept = {.keep_until = kNow, .expires = kWall};
   const absl::Duration later = absl::Seconds(1);
@@ -143,11 +154,7 @@ TEST(RequestTableTest, R19_AfterAQuestionWithAnAttemptNoLowerOneIsTaken) {
 }
 
 TEST(RequestTableTest, R19_AnAnswerIsForLowerAttemptsThanOneThatWasAskedAboutToo) {
-  CommittedRequests committed;
-  committed.index.Add(Try("a").key, kRound);
-  RequestTable table(committed);
-  bool has_room = false;
-  table.Ask(Try("a", 5), &has_room);
+  RequestTable table = AskedAbout(5);
   EXPECT_EQ(table.Admit(Try("a", 1), 1, At(0)).verdict, Verdict::kLookUp);
   EXPECT_EQ(table.Admit(Try("a", 2), 2, At(0)).verdict, Verdict::kJoin);
   EXPECT_THAT(table.End(Try("a", 1), kRound), ElementsAre(2));
@@ -155,11 +162,7 @@ TEST(RequestTableTest, R19_AnAnswerIsForLowerAttemptsThanOneThatWasAskedAboutToo
 
 // Another id with the same key may have been found, or the answer may be gone.
 TEST(RequestTableTest, R19_ALowerAttemptThatIsNotFoundIsRefusedAndLowersNothing) {
-  CommittedRequests committed;
-  committed.index.Add(Try("a").key, kRound);
-  RequestTable table(committed);
-  bool has_room = false;
-  table.Ask(Try("a", 5), &has_room);
+  RequestTable table = AskedAbout(5);
   table.Admit(Try("a", 1), 1, At(0));
   const RequestTable::Admission outdated = table.AdmitUnknown(Try("a", 1), At(0));
   EXPECT_EQ(outdated.verdict, Verdict::kOutdated);
